@@ -1,0 +1,103 @@
+"""The journal's tables and how they come to be. Times are UTC epoch seconds."""
+
+from __future__ import annotations
+
+import aiosqlite
+
+from core.values import AutotunerError
+
+VERSION = 1
+
+METRICS = ("ttft", "tpot", "e2e")
+STATISTICS = ("mean", "p50", "p90", "p95", "p99")
+DISTRIBUTION_COLUMNS = tuple(f"{metric}_{stat}" for metric in METRICS for stat in STATISTICS)
+
+_TABLES = f"""
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+CREATE TABLE tasks (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, engine TEXT NOT NULL,
+    model TEXT NOT NULL, objective TEXT NOT NULL, unit TEXT NOT NULL,
+    simulated INTEGER NOT NULL, planned INTEGER, submitted REAL NOT NULL, started REAL,
+    ended REAL, spent REAL NOT NULL DEFAULT 0, deadline REAL, best INTEGER, verdict TEXT,
+    failure TEXT, note TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE experiments (
+    task TEXT NOT NULL REFERENCES tasks (id), number INTEGER NOT NULL, key TEXT NOT NULL,
+    engine TEXT NOT NULL, parameters TEXT NOT NULL, baseline INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', score REAL, feasible INTEGER,
+    chosen INTEGER, failure TEXT, started REAL, ended REAL,
+    PRIMARY KEY (task, number), UNIQUE (task, key)
+);
+CREATE TABLE starts (
+    task TEXT NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    reason TEXT NOT NULL, state TEXT NOT NULL, pid INTEGER, pid_started REAL, container TEXT,
+    started REAL NOT NULL, ready REAL, ended REAL, failure TEXT,
+    PRIMARY KEY (task, number, attempt),
+    FOREIGN KEY (task, number) REFERENCES experiments (task, number)
+);
+CREATE TABLE phases (
+    task TEXT NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    phase TEXT NOT NULL, started REAL NOT NULL, ended REAL, progress REAL,
+    PRIMARY KEY (task, number, attempt, phase)
+);
+CREATE TABLE measurements (
+    id INTEGER PRIMARY KEY, task TEXT NOT NULL, number INTEGER NOT NULL,
+    attempt INTEGER NOT NULL, purpose TEXT NOT NULL, scenario TEXT NOT NULL,
+    concurrency INTEGER NOT NULL, requests INTEGER NOT NULL, errors INTEGER NOT NULL,
+    error_rate REAL NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    duration REAL NOT NULL, throughput REAL, total_throughput REAL,
+    {", ".join(f"{column} REAL" for column in DISTRIBUTION_COLUMNS)},
+    attainment REAL, client_lag REAL, client_bound INTEGER NOT NULL, low_n INTEGER NOT NULL,
+    feasible INTEGER NOT NULL, breaches TEXT NOT NULL, started REAL NOT NULL,
+    ended REAL NOT NULL, failure TEXT,
+    UNIQUE (task, number, attempt, purpose, scenario, concurrency),
+    FOREIGN KEY (task, number, attempt) REFERENCES starts (task, number, attempt)
+);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, task TEXT,
+    number INTEGER, detail TEXT NOT NULL DEFAULT '{{}}'
+);
+CREATE INDEX events_by_task ON events (task, id);
+CREATE TABLE live (key TEXT PRIMARY KEY, at REAL NOT NULL, data TEXT NOT NULL);
+CREATE TABLE consoles (id TEXT PRIMARY KEY, seen REAL NOT NULL);
+CREATE TABLE commands (
+    id INTEGER PRIMARY KEY, verb TEXT NOT NULL, arguments TEXT NOT NULL, asked REAL NOT NULL,
+    done REAL, reply TEXT, error TEXT
+);
+CREATE INDEX commands_open ON commands (id) WHERE done IS NULL;
+CREATE TABLE leases (
+    resource TEXT PRIMARY KEY, task TEXT NOT NULL, number INTEGER NOT NULL,
+    attempt INTEGER NOT NULL, taken REAL NOT NULL
+);
+CREATE TABLE presets (name TEXT PRIMARY KEY, data TEXT NOT NULL);
+"""
+
+
+async def found_version(connection: aiosqlite.Connection) -> int:
+    """The database's version; 0 for a new one."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'"
+    if not list(await connection.execute_fetchall(query)):
+        return 0
+    rows = list(await connection.execute_fetchall("SELECT version FROM schema_version"))
+    return int(rows[0][0]) if rows else 0
+
+
+async def refuse_newer(connection: aiosqlite.Connection) -> int:
+    """The version, or AutotunerError when a newer program wrote this database."""
+    version = await found_version(connection)
+    if version > VERSION:
+        raise AutotunerError(
+            f"the journal has version {version}, this program knows up to {VERSION}; "
+            "use the newer autotuner-tui, or another AUTOTUNER_HOME"
+        )
+    return version
+
+
+async def migrate(connection: aiosqlite.Connection) -> None:
+    """Bring the database to VERSION. Only the holder of the runner's lock may call this."""
+    if await refuse_newer(connection) == VERSION:
+        return
+    await connection.execute_fetchall("PRAGMA journal_mode = WAL")
+    await connection.executescript(
+        f"BEGIN IMMEDIATE; {_TABLES} INSERT INTO schema_version VALUES ({VERSION}); COMMIT;"
+    )

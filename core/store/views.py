@@ -1,0 +1,136 @@
+"""Frozen read models: what the console and the commands get to see of the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.metrics import Measurement
+from core.values import (
+    Event,
+    ExperimentState,
+    Failure,
+    Phase,
+    Scalar,
+    StartReason,
+    TaskState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerView:
+    """The runner as its row and its lock tell. `since` is epoch seconds."""
+
+    alive: bool
+    pid: int | None = None
+    since: float | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """What can be said of the best: winner, tie, not_better, unconfirmed, none_feasible.
+
+    `delta` is its relative gain over the baseline (0.38 = 38 % better; for a latency
+    objective 0.38 = 38 % lower), `interval` the confidence interval of that gain.
+    """
+
+    kind: str
+    delta: float | None = None
+    interval: tuple[float, float] | None = None
+    repeats: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One row of the task list. `planned` is how many experiments the budget or space allow."""
+
+    id: str
+    name: str
+    state: TaskState
+    engine: str
+    model: str
+    objective: str
+    unit: str
+    simulated: bool
+    submitted: float
+    started: float | None = None
+    ended: float | None = None
+    done: int = 0
+    planned: int | None = None
+    best: int | None = None
+    best_score: float | None = None
+    baseline_score: float | None = None
+    verdict: VerdictView | None = None
+    failure: Failure | None = None
+    deadline: float | None = None
+    note: str = ""  # one line: why this configuration is tried now
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseView:
+    """One phase of a start; `ended` None while it lasts, `progress` 0..1 where known."""
+
+    phase: Phase
+    started: float
+    ended: float | None = None
+    progress: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartView:
+    """One launch of an experiment. `state` is running, stopped, failed or interrupted."""
+
+    attempt: int
+    reason: StartReason
+    state: str
+    started: float
+    ended: float | None = None
+    ready: float | None = None
+    pid: int | None = None
+    failure: Failure | None = None
+    phases: tuple[PhaseView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementView:
+    """A stored measurement with the verdict of the task's SLOs.
+
+    `breaches` names each missed limit, for example `ttft_p95 0.69 s > 0.5 s`.
+    """
+
+    start: int
+    feasible: bool
+    breaches: tuple[str, ...]
+    data: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentView:
+    """One configuration of a task with everything measured on it.
+
+    `score` is in the objective's unit, None for a failure. `chosen` indexes the measurement
+    that gave the score.
+    """
+
+    number: int
+    state: ExperimentState
+    baseline: bool
+    parameters: dict[str, Scalar]
+    score: float | None = None
+    feasible: bool | None = None
+    failure: Failure | None = None
+    reason: str = ""
+    started: float | None = None
+    ended: float | None = None
+    starts: tuple[StartView, ...] = ()
+    measurements: tuple[MeasurementView, ...] = ()
+    chosen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetail:
+    """A task with its experiments in the order of their numbers."""
+
+    task: TaskView
+    experiments: tuple[ExperimentView, ...] = ()
+    events: tuple[Event, ...] = field(default=())
