@@ -1,0 +1,99 @@
+"""Engines as processes: first byte, exact environment, and nothing left."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.deploy.process import LABEL, EngineProcess, LaunchError, end_labelled, labelled
+from core.values import LaunchSpec
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+
+
+def python(code: str) -> LaunchSpec:
+    return LaunchSpec(argv=(sys.executable, "-c", code))
+
+
+async def until(condition, seconds: float = 5.0) -> None:
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("did not come true")
+
+
+async def test_output_is_kept_from_the_first_byte_and_the_exit_code_is_known(tmp_path: Path):
+    log = tmp_path / "engine.log"
+    spec = python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    process = await EngineProcess.start(spec, ENVIRONMENT, log, "test-exit/")
+    assert await process.wait() == 3
+    assert sorted(log.read_text().split()) == ["err", "out"]
+
+
+async def test_the_environment_is_exactly_what_was_given(tmp_path: Path):
+    process = await EngineProcess.start(
+        python("import time; time.sleep(60)"), {**ENVIRONMENT, "HTTPS_PROXY": "http://p:1"},
+        tmp_path / "engine.log", "test-environment/",
+    )  # fmt: skip
+    try:
+        await until(lambda: psutil.Process(process.pid).environ())
+        found = psutil.Process(process.pid).environ()
+        assert found == {**ENVIRONMENT, "HTTPS_PROXY": "http://p:1", LABEL: "test-environment/"}
+    finally:
+        await process.stop(1.0)
+
+
+async def test_stop_is_gentle_first(tmp_path: Path):
+    log = tmp_path / "engine.log"
+    spec = python(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit(0)))\n"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    process = await EngineProcess.start(spec, ENVIRONMENT, log, "test-gentle/")
+    await until(lambda: "up" in log.read_text())
+    stopped = await process.stop(5.0)
+    assert not stopped.killed
+    assert "bye" in log.read_text()
+
+
+async def test_stop_ends_what_ignores_sigterm_and_what_left_the_session(tmp_path: Path):
+    log = tmp_path / "engine.log"
+    spec = python(
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "os.fork() or os.setsid()\n"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    process = await EngineProcess.start(spec, ENVIRONMENT, log, "test-stubborn/")
+    await until(lambda: log.read_text().count("up") == 2)
+    assert len(labelled("test-stubborn/")) == 2
+    stopped = await process.stop(0.3)
+    assert stopped.killed
+    assert stopped.left == ()
+    assert labelled("test-stubborn/") == []
+
+
+async def test_a_sweep_touches_only_its_own_label(tmp_path: Path):
+    spec = python("import time; time.sleep(60)")
+    mine = await EngineProcess.start(spec, ENVIRONMENT, tmp_path / "a.log", "test-home-a/1/")
+    other = await EngineProcess.start(spec, ENVIRONMENT, tmp_path / "b.log", "test-home-b/1/")
+    try:
+        await until(lambda: labelled("test-home-a/") and labelled("test-home-b/"))
+        assert await end_labelled("test-home-a/") == ()
+        assert await mine.wait() < 0
+        assert other.exit_code is None
+    finally:
+        await other.stop(1.0)
+
+
+@pytest.mark.parametrize("program", ["/nonexistent/vllm", "no-such-program-anywhere"])
+async def test_a_missing_program_is_named(tmp_path: Path, program: str):
+    with pytest.raises(LaunchError, match=program):
+        await EngineProcess.start(
+            LaunchSpec(argv=(program,)), ENVIRONMENT, tmp_path / "engine.log", "test-missing/"
+        )
