@@ -1,0 +1,1 @@
+"""What would fail before it is started, and what a failure means after it happened."""

@@ -1,0 +1,1 @@
+"""Results as others read them: JSON, CSV, a text table, the command to run."""
