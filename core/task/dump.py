@@ -1,0 +1,103 @@
+"""A Task out as YAML that reads back to an equal Task."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from core.task.model import Choice, DockerOptions, Fixed, Parameter, Slo, Task, Workload
+from core.task.tree import FLOAT, INTEGER
+from core.task.units import write_seconds
+
+
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that also quotes what only YAML 1.2 reads as a number."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+for _name, _pattern in (("int", INTEGER), ("float", FLOAT)):
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, list("-+.0123456789"))
+
+
+def dump(task: Task) -> str:
+    """The task as a file; what equals the default is left out."""
+    document: dict[str, Any] = {"name": task.name, "model": task.model, "engine": task.engine}
+    plain = Task(model=task.model, engine=task.engine, name=task.name)
+    for name in Task.__dataclass_fields__:
+        value = getattr(task, name)
+        if name not in document and value != getattr(plain, name):
+            document[name] = _write(name, value)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _write(name: str, value: Any) -> Any:
+    match name:
+        case "parameters":
+            return {flag: _parameter(one) for flag, one in value.items()}
+        case "quantization" | "parallel":
+            return {axis: list(values) for axis, values in value.items()}
+        case "workload":
+            return _workload(value)
+        case "slo":
+            return _slo(value)
+        case "docker":
+            return _docker(value)
+        case "budget":
+            return {"experiments": value.experiments, **_times(value, ("duration",))}
+        case "timeouts":
+            return _times(value, tuple(value.__dataclass_fields__))
+        case "objective":
+            return str(value)
+        case "command" | "mounts" | "rules" | "presets":
+            return list(value)
+    return value
+
+
+def _parameter(parameter: Parameter) -> Any:
+    if isinstance(parameter, Fixed):
+        return parameter.value
+    if isinstance(parameter, Choice):
+        return list(parameter.values)
+    written: dict[str, Any] = {"low": parameter.low, "high": parameter.high}
+    if parameter.step is not None:
+        written["step"] = parameter.step
+    if parameter.log:
+        written["log"] = True
+    if parameter.points is not None:
+        written["points"] = parameter.points
+    return written
+
+
+def _workload(workload: Workload) -> dict[str, Any]:
+    auto = workload.concurrency == "auto"
+    written: dict[str, Any] = {
+        "scenarios": list(workload.scenarios),
+        "concurrency": "auto" if auto else list(workload.concurrency),
+        "requests": workload.requests,
+        **_times(workload, ("max_duration",)),
+    }
+    if workload.dataset is not None:
+        written["dataset"] = workload.dataset
+    return written
+
+
+def _slo(slo: Slo) -> dict[str, Any]:
+    latency = re.compile(r"(ttft|tpot|e2e)_")
+    return {
+        name: write_seconds(limit) if latency.match(name) else limit
+        for name, limit in slo.limits.items()
+    }
+
+
+def _docker(docker: DockerOptions) -> dict[str, str]:
+    values = {name: getattr(docker, name) for name in DockerOptions.__dataclass_fields__}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _times(values: Any, names: tuple[str, ...]) -> dict[str, str]:
+    given = {name: getattr(values, name) for name in names}
+    return {name: write_seconds(value) for name, value in given.items() if value is not None}
