@@ -1,0 +1,1 @@
+"""Measuring a warm engine: genai-bench runs and the choice of the next load."""

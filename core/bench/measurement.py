@@ -1,0 +1,163 @@
+"""One measurement in a process of its own, forked from a launcher that has imported all."""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import importlib
+import logging
+import math
+import os
+import random
+import resource
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+from core.bench.plan import USAGE, Plan
+from core.values import one_line
+
+_TASKS = {
+    "E": "text-to-embeddings",
+    "R": "text-to-rerank",
+    "I": "image-text-to-text",
+    "A": "text-to-speech",
+}
+_PR_SET_PDEATHSIG = 1
+_FILES = 65536
+
+
+def run(plan: Plan, tokenizer: str, launcher: int, detached: int) -> NoReturn:
+    """Measure, in a forked child of process `launcher`, and end it. Never returns.
+
+    One byte goes to the pipe `detached` when the child leads a session of its own.
+    """
+    status = 1
+    try:
+        _detach(plan, launcher)
+        os.write(detached, b"\n")
+        status = _benchmark(plan, tokenizer)
+    except BaseException:
+        traceback.print_exc()
+    _leave(status)
+
+
+def arguments(plan: Plan, tokenizer: str) -> list[str]:
+    """genai-bench's command line for a plan."""
+    words = {
+        "--api-backend": plan.backend,
+        "--api-base": plan.url,
+        "--api-key": "EMPTY",
+        "--api-model-name": plan.model,
+        "--model": plan.model,
+        "--model-tokenizer": tokenizer,
+        "--task": _TASKS.get(plan.scenario[:1], "text-to-text"),
+        "--traffic-scenario": plan.scenario,
+        "--num-concurrency": plan.concurrency,
+        "--batch-size": 1,
+        "--spawn-rate": plan.concurrency,
+        "--max-requests-per-run": plan.concurrency + plan.requests,
+        "--max-time-per-run": max(1, math.ceil(plan.max_duration / 60)),
+        # Refreshing live figures costs time per request that grows with their number.
+        "--metrics-refresh-interval": 86400,
+        "--experiment-base-dir": plan.folder,
+        "--experiment-folder-name": "genai-bench",
+        "--log-dir": plan.folder,
+        **_dataset(plan.dataset),
+    }
+    return ["benchmark", *(str(word) for pair in words.items() for word in pair)]
+
+
+def _dataset(name: str | None) -> dict[str, str]:
+    """Dataset options; a CSV's prompts are its column `prompt`, or else its first."""
+    if name is None:
+        return {}
+    path = Path(name)
+    if not path.exists():
+        return {"--dataset-path": name}
+    options = {"--dataset-path": str(path.resolve())}
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as rows:
+            columns = next(csv.reader(rows), [])
+        if columns:
+            column = "prompt" if "prompt" in columns else columns[0]
+            options["--dataset-prompt-column"] = column
+    return options
+
+
+def _detach(plan: Plan, launcher: int) -> None:
+    """Own session, own output, and an end that comes with the launcher's."""
+    os.setsid()
+    _die_with(launcher)
+    log = os.open(plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    _raise_file_limit()
+
+
+def _die_with(launcher: int) -> None:
+    """Be killed by the kernel when the launcher dies, however it dies.
+
+    Polling getppid would need this process's event loop to be alive, and a stuck one is
+    what must not linger.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != launcher:
+        os._exit(1)
+
+
+def _raise_file_limit() -> None:
+    """One socket per user: 1024 users do not fit into the usual soft limit of 1024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _benchmark(plan: Plan, tokenizer: str) -> int:
+    """Run genai-bench's own command in this process; its exit status."""
+    from gevent import reinit
+
+    from core.bench import hooks
+
+    reinit()
+    words = arguments(plan, tokenizer)
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(plan.folder)
+    _seed(plan.seed)
+    # It reports every absent audio metric of every request.
+    logging.getLogger("genai_bench.metrics").setLevel(logging.WARNING)
+    load = hooks.Load(plan)
+    hooks.install(load, finish=lambda: _leave(0))
+    command: Any = importlib.import_module("genai_bench.cli.cli")
+    click: Any = importlib.import_module("click")
+    try:
+        command.cli.main(args=words, prog_name="genai-bench", standalone_mode=False)
+    except click.ClickException as error:
+        print(f"genai-bench refused: {one_line(error.format_message())}")
+        return USAGE
+    except Exception as error:
+        traceback.print_exc()
+        print(f"genai-bench failed: {type(error).__name__}: {one_line(str(error))}")
+        return 1
+    print("genai-bench ended without saving its results")
+    return 1
+
+
+def _seed(seed: int) -> None:
+    """The same prompts for the same seed, others for another."""
+    random.seed(seed)
+    importlib.import_module("numpy").random.seed(seed % 2**32)
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once: nothing that interpreter shutdown would do is wanted here."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)

@@ -1,0 +1,64 @@
+"""One measurement to make, as the runner asks for it and as the launcher reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.values import AutotunerError, Failure, Purpose
+
+TIMELINE = "requests.jsonl"
+"""In a measurement's folder: one JSON line per request, as it ended."""
+
+CLIENT = "client.json"
+"""In a measurement's folder: the client's own delay and counts."""
+
+USAGE = 2
+"""Exit status of a measurement whose arguments genai-bench refused."""
+
+
+class BenchError(AutotunerError):
+    """No measurement can be made with this launcher; `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One (scenario, concurrency) against one engine.
+
+    `url` has no path; `model` is the served name. `requests` is how many to measure after
+    the start burst of `concurrency` requests (see `metrics.measured_requests`). No request is
+    issued later than `max_duration` seconds after the first; those in flight are drained.
+    `limit` (seconds) ends the whole measurement. `folder` takes everything genai-bench
+    writes, `log` its output. `limits` are per-request limits in seconds, for attainment.
+    """
+
+    url: str
+    model: str
+    backend: str
+    scenario: str
+    concurrency: int
+    requests: int
+    max_duration: float
+    limit: float
+    folder: Path
+    log: Path
+    purpose: Purpose
+    seed: int
+    dataset: str | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        # The measurement runs in another working directory: paths must be absolute.
+        paths = {"folder": str(self.folder.absolute()), "log": str(self.log.absolute())}
+        return asdict(self) | paths
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Plan:
+        values = dict(raw, folder=Path(raw["folder"]), log=Path(raw["log"]))
+        return cls(**values | {"purpose": Purpose(raw["purpose"])})
