@@ -18,7 +18,8 @@ def diagnose(log: Path, signatures: Sequence[Signature]) -> Failure | None:
     """
     first, lines = _lines(log)
     for signature in signatures:
-        for number, line in enumerate(lines, first):
+        start = _below(signature, lines)
+        for number, line in enumerate(lines[start:], first + start):
             if match := signature.pattern.search(line):
                 named = {name: text or "?" for name, text in match.groupdict().items()}
                 return Failure(
@@ -30,6 +31,14 @@ def diagnose(log: Path, signatures: Sequence[Signature]) -> Failure | None:
                     one_line(line, 500),
                 )
     return None
+
+
+def _below(signature: Signature, lines: Sequence[str]) -> int:
+    """The index of the first line that counts for this signature."""
+    if signature.after is None:
+        return 0
+    found = (index for index, line in enumerate(lines, 1) if signature.after.search(line))
+    return next(found, len(lines))
 
 
 def last_line(log: Path) -> tuple[int, str] | None:

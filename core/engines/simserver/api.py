@@ -23,6 +23,7 @@ from core.engines.simserver.wire import Request
 
 Tell = Callable[[Sequence], None]
 _LARGEST_CONCURRENCY = 1024
+_LARGEST_PREDICTION = 100_000  # concurrency x output tokens: about a second of work
 
 
 class Api:
@@ -144,18 +145,19 @@ class Api:
             if not text.isascii() or not text.isdigit() or len(text) > 9:
                 raise bad(f"{name}: a whole number is required", name)
             asked[name] = min(max(1, int(text)), most)
+        longest = min(self._setup.memory.kv_tokens, self._setup.options.max_model_len)
+        if asked["input"] + asked["output"] > longest:
+            raise bad(f"input + output is more than {longest} tokens")
+        if asked["concurrency"] * asked["output"] > _LARGEST_PREDICTION:
+            raise bad(f"concurrency x output is more than {_LARGEST_PREDICTION}")
         task = asyncio.get_running_loop().create_task(self._predict(asked, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _predict(self, asked: dict[str, int], connection: Connection) -> None:
         setup = self._setup
-        most = setup.memory.kv_tokens
-        if asked["input"] + asked["output"] > min(most, setup.options.max_model_len):
-            connection.respond_json(bad("input + output is longer than max_model_len").body, 400)
-            return
         prediction = await asyncio.to_thread(
-            predict, setup.scheduler(), setup.speed, *(asked[name] for name in asked)
+            predict, setup.scheduler(), setup.speed, *asked.values()
         )
         connection.respond_json(
             {

@@ -30,9 +30,9 @@ def plain(message: str) -> None:
 
 
 def raw(line: str) -> None:
-    """A line as it is. A reader that has gone is no reason to stop serving."""
+    """A line as it is. A reader that has gone or a full disk is no reason to stop serving."""
     try:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open for good
