@@ -66,6 +66,9 @@ class EngineProcess:
                 )
             except OSError as error:
                 raise LaunchError(f"{spec.argv[0]}: {error.strerror}") from None
+            except asyncio.CancelledError:
+                await end_labelled(label)  # it may have been started all the same
+                raise
         return cls(process, label)
 
     @property

@@ -1,0 +1,1 @@
+"""The only process that changes anything: engines, benchmarks, the journal."""

@@ -1,0 +1,56 @@
+"""What a task has come to: what ends it early, which experiment is best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core import score
+from core.store.views import ExperimentView, VerdictView
+from core.task import Objective
+from core.values import Failure, FailureKind
+
+_SAME_IN_A_ROW = 3
+
+# What no other configuration can cure.
+INFRASTRUCTURE = frozenset({
+    FailureKind.MODEL_MISSING, FailureKind.MODEL_GATED, FailureKind.TOKENIZER,
+    FailureKind.OFFLINE, FailureKind.NETWORK, FailureKind.PROXY, FailureKind.PERMISSION,
+    FailureKind.DISK, FailureKind.IMAGE, FailureKind.DOCKER, FailureKind.CONFIG,
+    FailureKind.PORT,
+})  # fmt: skip
+# The baseline's flags are in every configuration: an unknown one among them ends them all.
+_EVERYWHERE = INFRASTRUCTURE | {FailureKind.BAD_FLAG}
+
+
+def broken(experiments: Sequence[ExperimentView]) -> Failure | None:
+    """The failure that ends a task: of its baseline, or the same three times in a row."""
+    failures = [e.failure for e in experiments if e.state.final]
+    if not failures:
+        return None
+    last = failures[-_SAME_IN_A_ROW:]
+    kinds = {failure.kind if failure else None for failure in last}
+    alike = len(last) == _SAME_IN_A_ROW and len(kinds) == 1
+    newest = failures[-1]
+    if newest is None:
+        return None
+    if len(failures) == 1 and newest.kind in _EVERYWHERE:
+        return newest
+    return newest if newest.kind in INFRASTRUCTURE and alike else None
+
+
+def verdict(
+    experiments: Sequence[ExperimentView], objective: Objective
+) -> tuple[int | None, VerdictView | None]:
+    """The best feasible experiment, and what can be said of it before it is repeated."""
+    measured = [e for e in experiments if e.score is not None]
+    feasible = [e for e in measured if e.feasible]
+    if not feasible:
+        return None, VerdictView("none_feasible") if measured else None
+    best = max(feasible, key=lambda e: score.rank(score.Outcome(e.score, True), objective))
+    baseline = next((e for e in feasible if e.baseline), None)
+    if baseline is None or baseline.score is None or best.score is None:
+        return best.number, VerdictView("unconfirmed")
+    if best is baseline:
+        return best.number, VerdictView("not_better", delta=0.0)
+    delta = score.gain(objective, best.score, baseline.score)
+    return best.number, VerdictView("unconfirmed", delta=delta)
