@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from core.metrics import Distribution, Measurement
 from core.store.views import (
@@ -41,10 +42,10 @@ TASK = TaskView(
 )  # fmt: skip
 
 
-def experiment(number: int, seqs: int, throughput: float | None, **more: object) -> ExperimentView:
+def experiment(number: int, seqs: int, throughput: float | None, **more: Any) -> ExperimentView:
     """An experiment with one measurement, or none when it failed."""
     feasible = more.pop("feasible", True)
-    measurements = ()
+    measurements: tuple[MeasurementView, ...] = ()
     if throughput is not None:
         data = replace(MEASURED, throughput=throughput)
         breaches = () if feasible else ("ttft_p95 0.7 > 0.5",)
@@ -59,7 +60,7 @@ def experiment(number: int, seqs: int, throughput: float | None, **more: object)
             measurements=measurements, chosen=0 if measurements else None,
         ),
         **more,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 DETAIL = TaskDetail(

@@ -79,7 +79,9 @@ def test_of_misses_the_nearest_counts():
 
 def test_several_scenarios_are_as_good_as_the_worst():
     other = replace(GOOD, scenario="D(1,1)", throughput=300.0)
-    result = score.outcome([judge(GOOD), judge(other)], Objective.THROUGHPUT, ["D(100,50)", "D(1,1)"])
+    result = score.outcome(
+        [judge(GOOD), judge(other)], Objective.THROUGHPUT, ["D(100,50)", "D(1,1)"]
+    )
     assert result.score == 300.0
     missing = score.outcome([judge(GOOD)], Objective.THROUGHPUT, ["D(100,50)", "D(1,1)"])
     assert missing.score is None

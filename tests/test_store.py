@@ -37,7 +37,7 @@ DATA = Measurement(
 )  # fmt: skip
 
 
-@pytest.fixture()
+@pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home").create()
 
@@ -94,7 +94,7 @@ async def test_a_measurement_is_never_counted_twice(home: Home):
         await filled(journal)
         detail = await reader.detail("t1")
         assert detail is not None
-        key = (await journal.add_start("t1", 0, StartReason.RETRY))
+        key = await journal.add_start("t1", 0, StartReason.RETRY)
         await journal.add_measurement(key, DATA, feasible=True, breaches=())
         with pytest.raises(sqlite3.IntegrityError):
             await journal.add_measurement(key, DATA, feasible=True, breaches=())

@@ -1,0 +1,90 @@
+"""Driving the real program: its command line, its runner, its processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core.deploy.process import labelled
+from core.paths import Home
+
+PROGRAM = [sys.executable, "-P", "-m", "tui.main"]
+
+QUICK = """
+name: {name}
+model: sim-8b
+engine: simulated
+parameters: {{max-num-seqs: {seqs}}}
+workload: {{scenarios: ["D(40,10)"], concurrency: {levels}, requests: 8, max_duration: 20s}}
+objective: throughput
+"""
+
+
+@dataclass
+class Program:
+    """The command line on a home of its own."""
+
+    home: Path
+    cwd: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Ours, without proxies of the machine: tests bring their own."""
+        plain = {n: v for n, v in os.environ.items() if not n.lower().endswith("_proxy")}
+        return {**plain, "AUTOTUNER_HOME": str(self.home)}
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*PROGRAM, *arguments], env={**self.environment, **environment}, cwd=self.cwd,
+            capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """In the background, its output thrown away."""
+        return subprocess.Popen(
+            [*PROGRAM, *arguments], env={**self.environment, **environment}, cwd=self.cwd,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            text=True,
+        )  # fmt: skip
+
+    def show(self, task: str) -> dict[str, Any]:
+        done = self("show", task, "--json")
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    def write(self, name: str, seqs: str = "[4, 8]", levels: str = "[2, 4]", more: str = "") -> str:
+        """A quick task file in the program's folder; returns its path."""
+        path = self.cwd / f"{name}.yaml"
+        path.write_text(QUICK.format(name=name, seqs=seqs, levels=levels) + more)
+        return str(path)
+
+    @property
+    def runner_pid(self) -> int:
+        return int(json.loads(Home(self.home).lock.read_text())["pid"])
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything this home has started, but the runner."""
+        return labelled(f"{Home(self.home).label}/")
+
+    def close(self) -> None:
+        self("runner", "stop")
+        assert self.processes() == []
+
+
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The condition's first true value; fails when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("did not come true in time")
