@@ -7,7 +7,7 @@ import time
 
 import click
 
-from core.cli.main import cli, find_home, wait_for
+from core.cli.group import cli, find_home, wait_for
 from core.client import Client
 from core.paths import Home
 from core.store.lock import runner_status

@@ -1,39 +1,18 @@
-"""The command group, its exit statuses, and how errors are told."""
+"""Carrying out a command line: exit statuses, and errors in one line."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import click
 
-from core import __version__, settings
-from core.paths import Home
-from core.values import AutotunerError, InputError
+from core.cli import control, results, running
+from core.cli.group import OpenConsole, cli
+from core.values import AutotunerError, InputError, one_line
 
-T = TypeVar("T")
-
-OpenConsole = Callable[[Home, str | None], int]
-"""Opens the console on a home, on a task if one is named; returns the exit status."""
-
-
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="autotuner-tui")
-@click.pass_context
-def cli(context: click.Context) -> None:
-    """Finds the best settings for an LLM inference engine. Without a command: the console."""
-    if context.invoked_subcommand is None:
-        context.exit(open_console(context, None))
-
-
-def open_console(context: click.Context, task: str | None) -> int:
-    """Open the console that the entry point brought along."""
-    opener: OpenConsole = context.find_root().obj
-    return opener(find_home().create(), task)
+# Importing a module of commands adds them to the group.
+COMMANDS = (running, results, control)
 
 
 def run(arguments: Sequence[str], opener: OpenConsole) -> int:
@@ -44,12 +23,11 @@ def run(arguments: Sequence[str], opener: OpenConsole) -> int:
         )
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        error.show()
-        return 2
+        return _say(f"{error.format_message()} See `autotuner-tui --help`.", 2)
     except InputError as error:
-        return _say(error, 2)
+        return _say(str(error), 2)
     except AutotunerError as error:
-        return _say(error, 1)
+        return _say(str(error), 1)
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
@@ -58,20 +36,6 @@ def run(arguments: Sequence[str], opener: OpenConsole) -> int:
         return 0
 
 
-def find_home() -> Home:
-    """The state folder; AUTOTUNER_HOME may stand in `.env` like every other setting."""
-    return Home.find(settings.resolve(Path.cwd(), os.environ, ["AUTOTUNER_HOME"]).values)
-
-
-def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine to its end."""
-    return asyncio.run(work)
-
-
-def _say(error: AutotunerError, status: int) -> int:
-    click.echo(f"autotuner-tui: {error}", err=True)
+def _say(message: str, status: int) -> int:
+    click.echo(f"autotuner-tui: {one_line(message, 1000)}", err=True)
     return status
-
-
-# Importing them adds them to the group.
-from core.cli import control, results, running  # noqa: E402, F401

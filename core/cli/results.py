@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from core.cli.main import cli, find_home, wait_for
+from core.cli.group import cli, find_home, wait_for
 from core.cli.words import clock, headline, summary
 from core.export.command import winner_spec
 from core.export.document import document, listing

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from core.cli.follow import Follower
-from core.cli.main import cli, find_home, open_console, wait_for
+from core.cli.group import cli, find_home, open_console, wait_for
 from core.cli.results import found
 from core.cli.words import duration, headline, summary
 from core.client import Client
