@@ -1,0 +1,204 @@
+"""A journal to show: three kinds of task, every kind of row; and a source that serves it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.metrics import Distribution, Measurement
+from core.store.views import (
+    ExperimentView,
+    MeasurementView,
+    PhaseView,
+    RunnerView,
+    StartView,
+    TaskDetail,
+    TaskView,
+    VerdictView,
+)
+from core.values import (
+    AutotunerError,
+    ExperimentState,
+    Failure,
+    FailureKind,
+    Phase,
+    Purpose,
+    Scalar,
+    StartReason,
+    TaskState,
+)
+
+NOW = 1_800_000_000.0
+
+
+def distribution(p95: float) -> Distribution:
+    return Distribution(p95 * 0.7, p95 * 0.65, p95 * 0.9, p95, p95 * 1.2)
+
+
+def measured(load: int, throughput: float, ttft: float, breaches: tuple[str, ...] = ()):
+    data = Measurement(
+        scenario="D(1000,200)",
+        concurrency=load,
+        purpose=Purpose.SEARCH,
+        requests=4 * load,
+        errors=0,
+        error_rate=0.0,
+        input_tokens=4000 * load,
+        output_tokens=800 * load,
+        duration=31.0,
+        throughput=throughput,
+        total_throughput=throughput * 6,
+        ttft=distribution(ttft),
+        tpot=distribution(0.0271 + load / 50_000),
+        e2e=distribution(4.2 + load / 100),
+    )
+    return MeasurementView(1, not breaches, breaches, data)
+
+
+def start(*phases: PhaseView, state: str = "stopped") -> StartView:
+    return StartView(
+        1, StartReason.SEARCH, state, NOW - 300, NOW - 200, NOW - 250, 4182, None, phases
+    )
+
+
+def done(number: int, seqs: int, batched: int, score: float, ttft: float, *breaches: str):
+    state = ExperimentState.INFEASIBLE if breaches else ExperimentState.SUCCEEDED
+    return ExperimentView(
+        number,
+        state,
+        baseline=False,
+        parameters={
+            "max-num-seqs": seqs,
+            "max-num-batched-tokens": batched,
+            "kv-cache-dtype": "fp8",
+        },
+        score=score,
+        feasible=not breaches,
+        reason="grid",
+        started=NOW - 300,
+        ended=NOW - 200,
+        starts=(start(),),
+        measurements=(measured(32, score * 0.8, ttft * 0.7), measured(64, score, ttft, breaches)),
+        chosen=1,
+    )
+
+
+OOM = Failure(
+    FailureKind.OOM_KV,
+    "the engine needed 9.3 GB for one 8192-token sequence, 6.1 GB were free",
+    "lower max-model-len to 5300, or kv-cache-dtype fp8, or raise gpu-memory-utilization",
+    "engine.log",
+    212,
+    "ValueError: To serve at least one request with the model's max seq len [/tmp/x] [red]",
+)
+
+
+def failed(number: int) -> ExperimentView:
+    flags: dict[str, Scalar] = {
+        "max-num-seqs": 1024,
+        "max-num-batched-tokens": 8192,
+        "kv-cache-dtype": "auto",
+    }
+    run = StartView(1, StartReason.SEARCH, "failed", NOW - 200, NOW - 190, failure=OOM)
+    return ExperimentView(
+        number, ExperimentState.FAILED, False, flags, failure=OOM, starts=(run,), started=NOW - 200
+    )
+
+
+def running(number: int) -> ExperimentView:
+    phases = (
+        PhaseView(Phase.LOAD, NOW - 53.2, NOW - 12),
+        PhaseView(Phase.COMPILE, NOW - 12, None, 0.68),
+    )
+    flags: dict[str, Scalar] = {
+        "max-num-seqs": 384,
+        "max-num-batched-tokens": 4096,
+        "kv-cache-dtype": "fp8",
+    }
+    run = StartView(1, StartReason.SEARCH, "running", NOW - 54, phases=phases)
+    return ExperimentView(number, ExperimentState.STARTING, False, flags, starts=(run,))
+
+
+def baseline() -> ExperimentView:
+    return replace(done(0, 0, 0, 857.6, 0.471), parameters={}, baseline=True)
+
+
+EXPERIMENTS = (
+    baseline(),
+    done(1, 64, 2048, 912.4, 0.402),
+    done(2, 64, 4096, 934.9, 0.398),
+    done(3, 128, 4096, 1051.7, 0.388),
+    failed(4),
+    done(5, 256, 4096, 1184.2, 0.412),
+    done(6, 512, 8192, 1201.4, 0.691, "ttft_p95 0.691 s > 0.5 s"),
+    replace(
+        done(7, 128, 2048, 1002.3, 0.391), measurements=(measured(64, 1002.3, 0.391),), chosen=0
+    ),
+    running(8),
+)
+
+CHAT = TaskView(
+    "a1b2c3d4", "qwen3-8b-chat", TaskState.RUNNING, "vllm", "Qwen/Qwen3-8B",
+    "throughput_per_gpu", "tok/s/GPU", False, NOW - 9000, NOW - 8900, None, 8, 30, 5, 1184.2, 857.6,
+    VerdictView("unconfirmed", 0.381), None, NOW + 6600, "max-num-seqs above 256 not tried yet",
+)  # fmt: skip
+RAG = TaskView(
+    "b2c3d4e5", "qwen3-8b-rag", TaskState.QUEUED, "vllm", "Qwen/Qwen3-8B",
+    "throughput_per_gpu", "tok/s/GPU", False, NOW - 100, planned=20,
+)  # fmt: skip
+DEMO = TaskView(
+    "c3d4e5f6", "demo", TaskState.COMPLETED, "simulated", "demo-8b",
+    "throughput_per_gpu", "tok/s/GPU", True, NOW - 90000, NOW - 89000, NOW - 88000, 12, 12, 7,
+    312.7, 257.6, VerdictView("winner", 0.214, (0.19, 0.231), 3),
+)  # fmt: skip
+BROKEN = TaskView(
+    "d4e5f6a7", "[red]captain[/tmp/x]", TaskState.FAILED, "vllm", "models/[/tmp/x]",
+    "throughput_per_gpu", "tok/s/GPU", False, NOW - 95000, NOW - 94000, NOW - 93000, 1, 10,
+    failure=replace(OOM, kind=FailureKind.OOM_WEIGHTS, message="13.2 GB [/red] did not fit"),
+)  # fmt: skip
+
+DETAIL = TaskDetail(CHAT, EXPERIMENTS)
+TASKS = (RAG, CHAT, DEMO, BROKEN)
+
+
+class FakeSource:
+    """Serves what a test puts in, and notes what it is asked."""
+
+    def __init__(self, *details: TaskDetail, tasks: tuple[TaskView, ...] = TASKS) -> None:
+        self.views = tasks
+        self.details = {detail.task.id: detail for detail in details}
+        self.alive = RunnerView(True, 77, NOW - 11_520, "0.1.0")
+        self.asked: list[tuple[str, str]] = []
+        self.refusal: str | None = None
+        self.broken: Exception | None = None
+        self.woken = 0
+        self.beats = 0
+
+    async def changed(self) -> bool:
+        if self.broken:
+            raise self.broken
+        return True
+
+    async def tasks(self) -> tuple[TaskView, ...]:
+        return self.views
+
+    async def detail(self, task: str) -> TaskDetail | None:
+        view = next((view for view in self.views if view.id == task), None)
+        return self.details.get(task, TaskDetail(view) if view else None)
+
+    async def runner(self) -> RunnerView:
+        return self.alive
+
+    async def ensure_runner(self) -> None:
+        self.woken += 1
+
+    async def ask(self, verb: str, task: str) -> str:
+        if self.refusal:
+            raise AutotunerError(self.refusal)
+        self.asked.append((verb, task))
+        return f"{verb} done"
+
+    async def heartbeat(self) -> None:
+        self.beats += 1
+
+    async def close(self) -> None:
+        pass

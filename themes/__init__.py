@@ -1,0 +1,1 @@
+"""Themes that come with the program, as YAML package data."""

@@ -1,0 +1,1 @@
+"""The console: what the journal says, on a terminal."""

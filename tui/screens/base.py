@@ -1,0 +1,60 @@
+"""What every screen has: a status line, a body, a line of keys; it shows snapshots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from tui.views.status import Key, key_line, status_line
+from tui.widgets.base import Lines
+
+if TYPE_CHECKING:
+    from tui.app import AutotunerApp
+
+
+class View(Screen[None]):
+    """`show` is called for each snapshot, each second, and when the screen comes up."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = ()
+    AUTO_FOCUS = "Table, LogView, Page"
+
+    @property
+    def console(self) -> AutotunerApp:
+        return cast("AutotunerApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="status")
+        yield from self.body()
+        yield Lines(id="keys")
+
+    def body(self) -> ComposeResult:
+        """What stands between the two lines."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.query_one("#keys", Lines).show(lambda cells: [key_line(self.KEYS, cells)])
+
+    def on_screen_resume(self) -> None:
+        self.show()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the widgets are there: snapshots and ticks come earlier and later, too."""
+        return self.is_mounted and self.app.is_running
+
+    def show(self) -> None:
+        if not self.ready:
+            return
+        view, now = self.console.snapshot, self.console.now()
+        self.query_one("#status", Lines).show(lambda cells: [status_line(view, now, cells)])
+        self.fill()
+
+    def fill(self) -> None:
+        """Show the console's snapshot in the body."""
+        raise NotImplementedError
+
+    def target(self) -> str | None:
+        """The task that pause, cancel and retry are meant for."""
+        return self.console.opened

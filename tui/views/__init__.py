@@ -1,0 +1,1 @@
+"""From frozen views to lines of text: pure functions, no widgets."""

@@ -1,0 +1,70 @@
+"""The road of a start: `load ✔ 41s ▸ compile 68 % 1m12s ▸ capture ▸ ready ▸ benchmark`."""
+
+from __future__ import annotations
+
+from core.store.views import ExperimentView, PhaseView
+from core.values import Phase
+from tui.line import Line, Span, Tone, fit, line, width
+from tui.views import words
+
+_ORDER = list(Phase)
+# These happen with some tasks only: they are named when they come.
+_RARE = {Phase.PULL, Phase.DOWNLOAD, Phase.WARMUP}
+_STEP = Span(" ▸ ", Tone.DIM)
+
+
+def parameters(view: ExperimentView, flags: tuple[str, ...] | None = None) -> Line:
+    """`seqs=256 kv=fp8`: the given flags, else all."""
+    names = view.parameters if flags is None else [f for f in flags if f in view.parameters]
+    text = " ".join(f"{words.short(n)}={words.value(view.parameters[n])}" for n in names)
+    return line(Span(text) if text else Span("the engine's defaults", Tone.DIM))
+
+
+def phase_line(view: ExperimentView, now: float, cells: int) -> Line:
+    """Phases that were, the one that is with its time, and those to come, in `cells`."""
+    seen = view.starts[-1].phases if view.starts else ()
+    if not seen:
+        return line(words.experiment_state(view.state))
+    parts = [_part(phase, seen, now) for phase in _shown(seen)]
+    dropped = False
+    while len(parts) > 1 and _length(parts) + 2 * dropped > cells:
+        parts.pop(0)  # the past goes first
+        dropped = True
+    joined: Line = (Span("… ", Tone.DIM),) if dropped else ()
+    for index, part in enumerate(parts):
+        joined = (*joined, _STEP, *part) if index else (*joined, *part)
+    return fit(joined, cells)
+
+
+def _shown(seen: tuple[PhaseView, ...]) -> list[Phase]:
+    names = {view.phase for view in seen}
+    last = max(_ORDER.index(name) for name in names)
+    return [
+        phase
+        for index, phase in enumerate(_ORDER)
+        if phase in names or (index > last and phase not in _RARE)
+    ]
+
+
+def _part(phase: Phase, seen: tuple[PhaseView, ...], now: float) -> Line:
+    own = [view for view in seen if view.phase is phase]
+    if not own:
+        return (Span(phase.value, Tone.DIM),)
+    if own[-1].ended is None and phase is not Phase.READY:
+        return _lasting(own, now)
+    spent = sum((view.ended or now) - view.started for view in own)
+    time = "" if phase is Phase.READY else " " + words.duration(spent)
+    return line(Span(phase.value), Span(" ✔", Tone.GOOD), Span(time, Tone.DIM))
+
+
+def _lasting(own: list[PhaseView], now: float) -> Line:
+    progress = own[-1].progress
+    percent = "" if progress is None else f" {progress * 100:.0f} %"
+    spent = sum((view.ended or now) - view.started for view in own)
+    return line(
+        Span(own[0].phase.value, Tone.RUN), Span(percent, Tone.RUN), f" {words.duration(spent)}"
+    )
+
+
+def _length(parts: list[Line]) -> int:
+    return sum(width(part) for part in parts) + 3 * (len(parts) - 1)

@@ -1,0 +1,47 @@
+"""The line on top and the line of keys at the bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from tui.line import Line, Span, Tone, apart, line, width
+from tui.snapshot import Snapshot
+from tui.views import words
+
+Key = tuple[str, str]
+"""A key and what it does, for the bottom line."""
+
+
+def status_line(view: Snapshot, now: float, cells: int) -> Line:
+    """Runner, what it works on or what went wrong, and the time of day."""
+    parts: list[Span | str] = [Span(" autotuner", Tone.STRONG), "  ", *_runner(view, now), "   "]
+    task = view.running()
+    if view.error:
+        parts.append(Span(f"✖ {view.error}", Tone.BAD))
+    elif task:
+        parts += [f"{task.name} ", Span(words.progress(task.done, task.planned), Tone.DIM)]
+    clock = time.strftime("%H:%M", time.localtime(now))
+    return apart(line(*parts), line(Span(f"{clock} ", Tone.DIM)), cells)
+
+
+def _runner(view: Snapshot, now: float) -> Line:
+    if not view.loaded:
+        return line(Span("…", Tone.DIM))
+    if not view.runner.alive:
+        return line(Span("○ no runner", Tone.DIM))
+    since = view.runner.since
+    age = f" {words.duration(max(0.0, now - since))}" if since else ""
+    return line(Span("●", Tone.RUN), f" runner{age}")
+
+
+def key_line(keys: Sequence[Key], cells: int) -> Line:
+    """Keys from the left, the last one (help) at the right edge; what does not fit is left out."""
+    *first, last = [line(Span(key, Tone.KEY), Span(f" {text}", Tone.DIM)) for key, text in keys]
+    room = cells - width(last) - 3
+    left: Line = (Span(" "),)
+    for part in first:
+        if width(left) + width(part) > room:
+            break
+        left = (*left, *part, Span("  "))
+    return apart(left, (*last, Span(" ")), cells)

@@ -1,0 +1,126 @@
+"""The list of tasks, and what is to be said of the one under the cursor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.store.views import TaskDetail, TaskView
+from core.values import TaskState
+from tui.line import Line, Span, Tone, line, wrap
+from tui.snapshot import at_work
+from tui.views import words
+from tui.views.gains import delta
+from tui.views.layout import Column, Grid, Row
+from tui.views.phases import parameters, phase_line
+
+EMPTY: tuple[Line, ...] = (
+    (),
+    line("No tasks yet. In a shell:"),
+    (),
+    line(
+        Span("autotuner-tui demo", Tone.KEY), "            tunes a simulated engine; needs no GPU"
+    ),
+    line(Span("autotuner-tui run TASK.yaml", Tone.KEY), "   tunes an engine as the file says"),
+    (),
+    line("What they do appears here. ", Span("q", Tone.KEY), " leaves."),
+)
+
+
+def task_grid(tasks: tuple[TaskView, ...], now: float) -> Grid:
+    """One row a task, in the order given."""
+    units = {task.unit for task in tasks}
+    same = next(iter(units)) if len(units) == 1 else ""
+    columns = (
+        Column("Task", grow=True, least=12),
+        Column("Engine", rank=3),
+        Column("Model", rank=4),
+        Column("State"),
+        Column("Done", right=True),
+        Column("Best", same, right=True),
+        Column("Unit"),
+        Column("Δ base", "%", right=True),
+        Column(""),
+        Column("Left", right=True, rank=2),
+    )
+    best = _best(tasks)
+    gains = [words.gain(delta(task)) for task in tasks]
+    rows = [
+        Row(task.id, _cells(task, best[i], gains[i], same, now)) for i, task in enumerate(tasks)
+    ]
+    return Grid(columns, tuple(rows))
+
+
+def _cells(task: TaskView, best: Span, gain: str, same: str, now: float) -> tuple[Line, ...]:
+    return (
+        line(task.name),
+        line(task.engine),
+        line(task.model),
+        line(words.task_state(task.state, task.verdict)),
+        line(words.progress(task.done, task.planned)),
+        line(best),
+        line("" if same or task.best_score is None else task.unit),
+        line(Span(gain) if gain else words.after_point(words.NONE, 1)),
+        line(words.SIMULATED if task.simulated else ""),
+        line(_left(task, now)),
+    )
+
+
+def _best(tasks: tuple[TaskView, ...]) -> list[Span]:
+    """Best scores: each unit with decimals of its own, all on one decimal point."""
+    decimals = {
+        unit: words.places([t.best_score for t in tasks if t.unit == unit], 4)
+        for unit in {task.unit for task in tasks}
+    }
+    most = max(decimals.values(), default=0)
+    spans = []
+    for task in tasks:
+        span = words.after_point(words.number(task.best_score, decimals[task.unit]), most)
+        spans.append(replace(span, tone=Tone.BEST) if task.best_score else span)
+    return spans
+
+
+def _left(task: TaskView, now: float) -> Span:
+    if task.state is not TaskState.RUNNING or task.deadline is None:
+        return words.NONE
+    return Span(words.duration(max(0.0, task.deadline - now)))
+
+
+def about_task(
+    task: TaskView | None, detail: TaskDetail | None, now: float, cells: int
+) -> list[Line]:
+    """Up to three lines on one task: what it does now, or how it ended."""
+    if task is None:
+        return []
+    if task.failure:
+        return [(Span(" "), *part) for part in _failed(task, cells - 1)]
+    busy = at_work(detail) if detail else None
+    if busy is None:
+        return [line(" ", *outcome(task))]
+    return [
+        line(Span(f" #{busy.number} ", Tone.RUN), *parameters(busy)),
+        (Span(" "), *phase_line(busy, now, cells - 1)),
+        line(Span(f" {task.note}", Tone.DIM) if task.note else ""),
+    ]
+
+
+def _failed(task: TaskView, cells: int) -> list[Line]:
+    assert task.failure is not None  # asked only about a failed task
+    said = wrap(f"✖ {words.failure(task.failure)}: {task.failure.message}", cells, Tone.BAD)
+    return [*said, *wrap(task.failure.advice, cells)][:3]
+
+
+def outcome(task: TaskView) -> Line:
+    """One line for a task with no experiment at work."""
+    if task.failure:
+        return line(Span(f"✖ {words.failure(task.failure)}: {task.failure.message}", Tone.BAD))
+    if task.verdict and task.state.final:
+        return line(words.verdict(task.verdict), Span(f"  {task.note}", Tone.DIM))
+    said = {
+        TaskState.QUEUED: "waits for its turn",
+        TaskState.RUNNING: "chooses what to try next",
+        TaskState.PAUSED: "paused; p goes on",
+        TaskState.COMPLETED: "all that was planned is done",
+        TaskState.FAILED: "failed",
+        TaskState.CANCELLED: "cancelled; what was measured is kept",
+    }
+    return line(Span(said[task.state], Tone.DIM))

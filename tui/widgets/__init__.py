@@ -1,0 +1,1 @@
+"""Widgets that draw lines of spans; no text is ever read as markup."""

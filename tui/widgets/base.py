@@ -1,0 +1,66 @@
+"""Tones as styles: what every line-drawing widget shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.line import Line, Tone, to_strip
+
+Build = Callable[[int], Sequence[Line]]
+"""Makes the lines for a width in cells."""
+
+
+TONES = {f"tone--{tone}" for tone in Tone} | {"tone--cursor"}
+"""The component classes of a toned widget, styled in app.tcss. Textual inherits them from
+one base only, so each widget names them."""
+
+if TYPE_CHECKING:
+    _Base = Widget
+else:
+    _Base = object
+
+
+class Toned(_Base):
+    """Mixed into a widget with COMPONENT_CLASSES = TONES: draws lines in its tones."""
+
+    def tone(self, tone: Tone) -> Style:
+        return self.get_component_rich_style(f"tone--{tone}")
+
+    def cursor_style(self) -> Style:
+        """What lies over the tones where the cursor is."""
+        return self.get_component_rich_style("tone--cursor", partial=True)
+
+    def draw(self, text: Line, under: Style | None = None) -> Strip:
+        return to_strip(text, self.size.width, self.tone, under)
+
+
+class Lines(Toned, Widget):
+    """A few lines that are made anew whenever they are shown or the width changes."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._build: Build = lambda cells: ()
+        self._lines: tuple[Line, ...] = ()
+
+    def show(self, build: Build) -> None:
+        self._build = build
+        self._remake()
+
+    def on_resize(self) -> None:
+        self._remake()
+
+    def _remake(self) -> None:
+        lines = tuple(self._build(self.size.width)) if self.size.width else ()
+        if lines != self._lines:
+            self._lines = lines
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        return self.draw(self._lines[y] if y < len(self._lines) else ())
