@@ -10,6 +10,7 @@ from core.task import Objective, Slo
 from core.values import Failure, FailureKind
 
 _LATENCIES = {Objective.LATENCY: "e2e", Objective.TTFT: "ttft", Objective.TPOT: "tpot"}
+_METRICS = frozenset(_LATENCIES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def judge(data: Measurement, slo: Slo, objective: Objective, gpus: int) -> Judge
     for name, limit in slo.limits.items():
         value = _metric(data, name)
         if value is not None and (excess := _excess(name, value, limit)) > 0:
-            over[f"{name} {value:.4g} {'<' if _floor(name) else '>'} {limit:.4g}"] = excess
+            over[_breach(name, value, limit)] = excess
     if data.failure is not None:
         over[f"{data.failure.kind}: {data.failure.message}"] = 1.0
     void = data.requests == 0 or data.errors >= data.requests
@@ -120,6 +121,13 @@ def _why(judged: Sequence[Judged], scenario: str) -> Failure:
     if failures:
         return failures[0]
     return Failure(FailureKind.BENCH_ERRORS, f"no successful request in scenario {scenario}")
+
+
+def _breach(name: str, value: float, limit: float) -> str:
+    """Such as `ttft_p95 0.69 s > 0.5 s`."""
+    sign = "<" if _floor(name) else ">"
+    unit = " s" if name.partition("_")[0] in _METRICS else ""
+    return f"{name} {value:.4g}{unit} {sign} {limit:.4g}{unit}"
 
 
 def _floor(name: str) -> bool:

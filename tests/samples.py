@@ -48,7 +48,7 @@ def experiment(number: int, seqs: int, throughput: float | None, **more: Any) ->
     measurements: tuple[MeasurementView, ...] = ()
     if throughput is not None:
         data = replace(MEASURED, throughput=throughput)
-        breaches = () if feasible else ("ttft_p95 0.7 > 0.5",)
+        breaches = () if feasible else ("ttft_p95 0.7 s > 0.5 s",)
         measurements = (MeasurementView(1, bool(feasible), breaches, data),)
     state = ExperimentState.SUCCEEDED if feasible else ExperimentState.INFEASIBLE
     return replace(

@@ -20,7 +20,7 @@ def test_the_document_is_json_and_keeps_the_contract():
     assert failed["failure"]["kind"] == "oom_kv"
     assert {"kind", "message", "line", "advice"} <= set(failed["failure"])
     measured = shown["experiments"][2]["measurements"][0]
-    assert measured["breaches"] == ["ttft_p95 0.7 > 0.5"]
+    assert measured["breaches"] == ["ttft_p95 0.7 s > 0.5 s"]
     assert {
         "start", "purpose", "scenario", "concurrency", "throughput", "total_throughput",
         "requests", "errors", "error_rate", "input_tokens", "output_tokens", "duration",

@@ -29,7 +29,7 @@ def judge(data: Measurement, objective: Objective = Objective.THROUGHPUT, gpus: 
 def test_a_breach_names_the_limit_and_both_numbers():
     judged = judge(LATE)
     assert not judged.feasible
-    assert judged.breaches == ("ttft_p95 0.7 > 0.5",)
+    assert judged.breaches == ("ttft_p95 0.7 s > 0.5 s",)
     assert judged.violation == pytest.approx(0.4)
 
 

@@ -225,6 +225,9 @@ def test_there_is_one_runner_and_its_death_is_seen(home: Home):
     finally:
         holder.kill()
         holder.join()
-    assert not runner_status(home.lock).alive
+    died = runner_status(home.lock)
+    assert (died.alive, died.pid) == (False, holder.pid)
     with RunnerLock(home.lock, "1.2.3"):
         assert runner_status(home.lock).alive
+    left = runner_status(home.lock)
+    assert (left.alive, left.pid) == (False, None)

@@ -245,6 +245,18 @@ async def test_a_queue_without_a_runner_gets_one_once(tmp_path):
         assert source.beats >= 1
 
 
+async def test_a_runner_that_died_is_replaced_and_one_that_left_is_not(tmp_path):
+    source = FakeSource(DETAIL)
+    async with console(source, tmp_path) as (app, pilot):
+        source.alive = RunnerView(alive=False, pid=77)
+        await until(pilot, lambda: source.woken == 1)
+        source.alive = RunnerView(alive=True, pid=78)
+        await until(pilot, lambda: app.snapshot.runner.alive)
+        source.alive = RunnerView(alive=False)
+        await until(pilot, lambda: "work waits" in text(app))
+        assert source.woken == 1
+
+
 async def test_hostile_names_are_shown_as_they_are(tmp_path):
     hostile = replace(BROKEN, name="[red]x[/tmp/x]\x1b[2J\u202e", model="[/]")
     source = FakeSource(TaskDetail(hostile, (failed(4),)), tasks=(hostile,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from tui.watch import Watch
 
 
 class AutotunerApp(App[None]):
-    """`clock` gives UTC epoch seconds."""
+    """`clock` gives UTC epoch seconds; `theme` names one of ours or of Textual's."""
 
     CSS_PATH = "app.tcss"
     TITLE = "autotuner"
@@ -58,6 +57,7 @@ class AutotunerApp(App[None]):
         home: Home,
         open_task: str | None = None,
         clock: Callable[[], float] = time.time,
+        theme: str = theming.DEFAULT,
     ) -> None:
         super().__init__()
         self.snapshot = Snapshot()
@@ -67,6 +67,8 @@ class AutotunerApp(App[None]):
         self._source = source
         self._watch = Watch(source, lambda: self.opened)
         self._log_screen = LogScreen()
+        self._dead: int | None = None
+        self._theme_wanted = theme
 
     @property
     def detail(self) -> TaskDetail | None:
@@ -96,7 +98,7 @@ class AutotunerApp(App[None]):
         if self.opened is None and self.snapshot.tasks:
             self.opened = (self.snapshot.running() or self.snapshot.tasks[0]).id
         self._show()
-        if first:
+        if first or self._runner_died():
             self._wake_runner()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -155,8 +157,15 @@ class AutotunerApp(App[None]):
         if self.is_running and isinstance(self.screen, View):
             self.screen.show()
 
+    def _runner_died(self) -> bool:
+        """True once for each runner that died; one that was stopped on purpose stays away."""
+        runner = self.snapshot.runner
+        died = not runner.alive and runner.pid is not None and runner.pid != self._dead
+        self._dead = runner.pid if died else self._dead
+        return died
+
     def _wake_runner(self) -> None:
-        """A queue without a runner gets one, once: later it may have been stopped on purpose."""
+        """A queue without a runner gets one."""
         waiting = {TaskState.QUEUED, TaskState.RUNNING}
         if not self.snapshot.runner.alive and any(t.state in waiting for t in self.snapshot.tasks):
             self._work(self._source.ensure_runner(), "starting the runner")
@@ -174,7 +183,7 @@ class AutotunerApp(App[None]):
         themes, problems = theming.packaged()
         for theme in themes:
             self.register_theme(theme)
-        wanted = os.environ.get("AUTOTUNER_THEME", theming.DEFAULT)
+        wanted = self._theme_wanted
         if wanted in self.available_themes:
             self.theme = wanted
         else:

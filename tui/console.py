@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
+from core import settings
 from core.paths import Home
 from core.values import AutotunerError
 
@@ -24,8 +26,11 @@ def open_console(home: Home, task: str | None = None) -> int:
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     from tui.app import AutotunerApp
     from tui.source import JournalSource
+    from tui.theming import DEFAULT
 
-    app = AutotunerApp(JournalSource(home), home, task)
+    chosen = settings.resolve(Path.cwd(), os.environ, ["AUTOTUNER_THEME"]).values
+    theme = chosen.get("AUTOTUNER_THEME") or DEFAULT
+    app = AutotunerApp(JournalSource(home), home, task, theme=theme)
     app.run()
     if app.snapshot.runner.alive:
         print("the runner goes on; autotuner-tui opens this again")

@@ -8,6 +8,7 @@ import time
 import click
 
 from core.cli.group import cli, find_home, wait_for
+from core.cli.words import duration
 from core.client import Client
 from core.paths import Home
 from core.store.lock import runner_status
@@ -47,8 +48,8 @@ def status() -> None:
     if not view.alive:
         click.echo("no runner; the next task starts one")
         return
-    hours = (time.time() - (view.since or time.time())) / 3600
-    click.echo(f"runner {view.version} alive, pid {view.pid}, for {hours:.2f} h")
+    alive = duration(time.time() - (view.since or time.time()))
+    click.echo(f"runner {view.version} alive, pid {view.pid}, for {alive}")
 
 
 @runner.command()

@@ -44,19 +44,22 @@ class RunnerLock:
         trace: TracebackType | None,
     ) -> None:
         if self._file is not None:
+            os.ftruncate(self._file, 0)  # left on purpose: no note says that it died
             os.close(self._file)
 
 
 def runner_status(path: Path) -> RunnerView:
-    """Whether a runner lives, told by the lock and never by a pid."""
+    """Whether a runner lives, told by the lock and never by a pid.
+
+    One that is not alive and has a pid has died; one that left on purpose has none.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return RunnerView(alive=False)
     try:
-        if _try_lock(file, fcntl.LOCK_SH):
-            return RunnerView(alive=False)
-        return _note(os.pread(file, 4096, 0))
+        alive = not _try_lock(file, fcntl.LOCK_SH)
+        return _view(alive, os.pread(file, 4096, 0))
     finally:
         os.close(file)
 
@@ -69,9 +72,9 @@ def _try_lock(file: int, kind: int) -> bool:
     return True
 
 
-def _note(text: bytes) -> RunnerView:
+def _view(alive: bool, text: bytes) -> RunnerView:
     try:
         note = json.loads(text)
-        return RunnerView(True, int(note["pid"]), float(note["since"]), str(note["version"]))
+        return RunnerView(alive, int(note["pid"]), float(note["since"]), str(note["version"]))
     except (ValueError, KeyError, TypeError):
-        return RunnerView(alive=True)  # it has the lock and has not written its note yet
+        return RunnerView(alive)  # left on purpose, or has the lock and no note written yet

@@ -18,7 +18,10 @@ from core.values import (
 
 @dataclass(frozen=True, slots=True)
 class RunnerView:
-    """The runner as its row and its lock tell. `since` is epoch seconds."""
+    """The runner as its lock and the note in it tell. `since` is epoch seconds.
+
+    Not alive and with a pid: it died. Not alive and without: it left on purpose.
+    """
 
     alive: bool
     pid: int | None = None

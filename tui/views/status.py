@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from core.values import TaskState
 from tui.line import Line, Span, Tone, apart, line, width
 from tui.snapshot import Snapshot
 from tui.views import words
+
+_WAITING = frozenset({TaskState.QUEUED, TaskState.RUNNING})
 
 Key = tuple[str, str]
 """A key and what it does, for the bottom line."""
@@ -29,7 +32,8 @@ def _runner(view: Snapshot, now: float) -> Line:
     if not view.loaded:
         return line(Span("…", Tone.DIM))
     if not view.runner.alive:
-        return line(Span("○ no runner", Tone.DIM))
+        waits = any(task.state in _WAITING for task in view.tasks)
+        return line(Span(f"○ no runner{', work waits for one' if waits else ''}", Tone.DIM))
     since = view.runner.since
     age = f" {words.duration(max(0.0, now - since))}" if since else ""
     return line(Span("●", Tone.RUN), f" runner{age}")
