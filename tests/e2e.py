@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +32,32 @@ parameters: {{max-num-seqs: {seqs}}}
 workload: {{scenarios: ["D(40,10)"], concurrency: {levels}, requests: 8, max_duration: 20s}}
 objective: throughput
 """
+
+
+@dataclass
+class Console:
+    """A console under test: what it wrote so far, and its end."""
+
+    pid: int
+    terminal: int
+    written: bytes = b""
+
+    def shows(self, text: str) -> bool:
+        """Whether it ever wrote this; reads what there is."""
+        while select.select([self.terminal], [], [], 0.1)[0]:
+            self.written += os.read(self.terminal, 65536)
+        return text.encode() in self.written
+
+    def press(self, keys: str) -> None:
+        os.write(self.terminal, keys.encode())
+
+    def end(self, number: int) -> int:
+        """Send a signal (0: none), wait for its end; the exit status, negative for a signal."""
+        if number:
+            os.kill(self.pid, number)
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+        return os.waitstatus_to_exitcode(status)
 
 
 @dataclass
@@ -66,6 +97,15 @@ class Program:
         path = self.cwd / f"{name}.yaml"
         path.write_text(QUICK.format(name=name, seqs=seqs, levels=levels) + more)
         return str(path)
+
+    def console(self) -> Console:
+        """The console on a terminal of its own, 80 by 24."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(self.cwd)
+            os.execve(PROGRAM[0], PROGRAM, {**self.environment, "TERM": "xterm-256color"})
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        return Console(pid, terminal)
 
     @property
     def runner_pid(self) -> int:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +197,14 @@ def test_each_task_has_the_environment_it_was_submitted_in(
             assert "127.0.0.1" in environment["NO_PROXY"]
 
 
-def test_a_killed_runner_loses_nothing_and_repeats_nothing(program: Program):
+def test_neither_a_killed_console_nor_a_killed_runner_loses_or_repeats_anything(program: Program):
     file = program.write("phoenix", seqs="[4, 8, 16]", levels="[1, 2, 4]")
     following = program.start("run", file)
+    until(lambda: _measured(program, "phoenix") >= 1, 120)
+    for number in (signal.SIGKILL, signal.SIGHUP):
+        console = program.console()
+        until(partial(console.shows, "phoenix"), 30)
+        assert console.end(number) != 0
     done = until(lambda: _measured(program, "phoenix") >= 4 and _rows(program, "phoenix"), 120)
     killed = program.runner_pid
     os.kill(killed, signal.SIGKILL)
@@ -215,6 +221,16 @@ def test_a_killed_runner_loses_nothing_and_repeats_nothing(program: Program):
     reasons = [s["reason"] for e in after["experiments"] for s in e["starts"]]
     assert "retry" in reasons
     assert program.processes() == []
+
+
+def test_the_console_opens_on_what_happened_and_leaves_the_work_alone(
+    program: Program, finished: dict[str, Any]
+):
+    console = program.console()
+    until(partial(console.shows, "road"), 30)
+    console.press("q")
+    until(partial(console.shows, "autotuner-tui opens this again"), 30)
+    assert console.end(0) == 0
 
 
 def _rows(program: Program, task: str) -> list[tuple[int, int, float]]:
@@ -276,6 +292,10 @@ def test_a_task_that_cannot_work_fails_with_kind_evidence_and_advice(
     assert evidence in json.dumps(failure)
     assert failure["advice"]
     assert shown["task"]["best"] is None
+    assert program("retry", kind).returncode == 0
+    until(lambda: program.show(kind)["task"]["state"] == "failed", 30)
+    starts = program.show(kind)["experiments"][0]["starts"]
+    assert [start["reason"] for start in starts] == ["search", "retry"]
 
 
 @pytest.mark.parametrize(

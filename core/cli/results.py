@@ -14,6 +14,7 @@ from core.cli.words import clock, headline, summary
 from core.export.command import winner_spec
 from core.export.document import document, listing
 from core.export.table import csv_text, score_text, text_table
+from core.logs import sanitize
 from core.paths import Home
 from core.store.reader import Reader
 from core.store.views import ExperimentView, TaskDetail
@@ -101,13 +102,20 @@ def _experiment(detail: TaskDetail, number: int | None) -> ExperimentView:
 
 
 def _print_from(path: Path, offset: int) -> int:
-    """Print what a log has from `offset` on; returns where it ends."""
+    """Print what a log has from `offset` on; returns where it ends.
+
+    A file or pipe gets the text as it is. A terminal gets it without escape sequences: a log
+    must not move its cursor or write to its clipboard.
+    """
     if not path.exists():
         return 0
     with path.open("rb") as file:
         file.seek(offset)
-        while chunk := file.read(1 << 20):
-            sys.stdout.write(chunk.decode("utf-8", "replace"))
+        for line in file:
+            if sys.stdout.isatty():
+                click.echo(sanitize(line))
+            else:
+                sys.stdout.write(line.decode("utf-8", "replace"))
         sys.stdout.flush()
         return file.tell()
 
