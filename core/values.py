@@ -169,23 +169,67 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True)
+class Container:
+    """How a LaunchSpec runs in Docker.
+
+    `entrypoint` empty: the image's own. `port` is published on 127.0.0.1 under the same
+    number, unless `network` is `host`. `mounts` are written as Docker does
+    (`source:target[:ro]`). `devices` are GPU UUIDs or indices; empty: none.
+    """
+
+    image: str
+    port: int
+    entrypoint: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    shm_size: str | None = None
+    ipc: str | None = None
+    network: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """Everything needed to start one engine; what `check` and `export` print.
 
-    `environment` is what the task adds for this engine; a value may hold `${NAME}`
+    `argv` is the whole command line of a process, and what follows the entrypoint in a
+    container. `environment` is what is added for this engine; a value may hold `${NAME}`
     references to settings, so that neither the value nor a printed command has a secret in it.
     """
 
     argv: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
-    image: str | None = None
-    mounts: tuple[str, ...] = ()
     gpus: int = 0
+    container: Container | None = None
 
     def shell(self) -> str:
         """The command as a person pastes it into a POSIX shell."""
-        words = [f"{name}={_quoted(value)}" for name, value in self.environment]
-        return " ".join([*words, *(shlex.quote(word) for word in self.argv)])
+        if self.container is not None:
+            return " ".join([*_docker_words(self.container, self.environment), *self._words()])
+        given = [f"{name}={_quoted(value)}" for name, value in self.environment]
+        return " ".join([*given, *self._words()])
+
+    def _words(self) -> list[str]:
+        return [shlex.quote(word) for word in self.argv]
+
+
+def _docker_words(box: Container, environment: tuple[tuple[str, str], ...]) -> list[str]:
+    """`docker run …` up to the image, and the rest of the entrypoint behind it."""
+    words = ["docker run --rm"]
+    if box.devices:
+        words.append(f"--gpus '\"device={','.join(box.devices)}\"'")
+    if box.network != "host":
+        words.append(f"-p 127.0.0.1:{box.port}:{box.port}")
+    options = (("network", box.network), ("ipc", box.ipc), ("shm-size", box.shm_size),
+               ("user", box.user), ("entrypoint", box.entrypoint[0] if box.entrypoint else None))  # fmt: skip
+    words += [f"--{name} {shlex.quote(value)}" for name, value in options if value]
+    words += [f"-v {shlex.quote(mount)}" for mount in box.mounts]
+    # A variable that is its own setting is taken from the shell: its value is not printed.
+    words += [
+        f"-e {name}" if value == f"${{{name}}}" else f"-e {name}={_quoted(value)}"
+        for name, value in environment
+    ]
+    return [*words, shlex.quote(box.image), *(shlex.quote(word) for word in box.entrypoint[1:])]
 
 
 def _quoted(value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.gpu import Gpu
 from core.metrics import Measurement
 from core.values import (
     Event,
@@ -128,6 +129,43 @@ class ExperimentView:
     starts: tuple[StartView, ...] = ()
     measurements: tuple[MeasurementView, ...] = ()
     chosen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    """A container as the runner last saw it. `ours`: it carries this home's label.
+
+    `cpu` counts cores (1.5 = one and a half), `memory` bytes; None where Docker did not say.
+    `environment` is what it really has, secrets masked.
+    """
+
+    id: str
+    name: str
+    image: str
+    state: str
+    ours: bool
+    task: str | None = None
+    experiment: int | None = None
+    started: float | None = None
+    ports: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+    cpu: float | None = None
+    memory: int | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """What the runner keeps while a console is open. `at` is epoch seconds, 0 for never.
+
+    `gpu_note` and `container_note` say in one line why there are none (no driver, no Docker).
+    """
+
+    at: float = 0.0
+    gpus: tuple[Gpu, ...] = ()
+    gpu_note: str | None = None
+    containers: tuple[ContainerView, ...] = ()
+    container_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
