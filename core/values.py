@@ -220,8 +220,13 @@ def _docker_words(box: Container, environment: tuple[tuple[str, str], ...]) -> l
         words.append(f"--gpus '\"device={','.join(box.devices)}\"'")
     if box.network != "host":
         words.append(f"-p 127.0.0.1:{box.port}:{box.port}")
-    options = (("network", box.network), ("ipc", box.ipc), ("shm-size", box.shm_size),
-               ("user", box.user), ("entrypoint", box.entrypoint[0] if box.entrypoint else None))  # fmt: skip
+    options = (
+        ("network", box.network),
+        ("ipc", box.ipc),
+        ("shm-size", box.shm_size),
+        ("user", box.user),
+        ("entrypoint", box.entrypoint[0] if box.entrypoint else None),
+    )
     words += [f"--{name} {shlex.quote(value)}" for name, value in options if value]
     words += [f"-v {shlex.quote(mount)}" for mount in box.mounts]
     # A variable that is its own setting is taken from the shell: its value is not printed.

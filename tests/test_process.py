@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.deploy.process import LABEL, EngineProcess, LaunchError, end_labelled, labelled
+from core.deploy.base import StartError
+from core.deploy.process import LABEL, EngineProcess, end_labelled, labelled
 from core.values import LaunchSpec
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -93,7 +94,7 @@ async def test_a_sweep_touches_only_its_own_label(tmp_path: Path):
 
 @pytest.mark.parametrize("program", ["/nonexistent/vllm", "no-such-program-anywhere"])
 async def test_a_missing_program_is_named(tmp_path: Path, program: str):
-    with pytest.raises(LaunchError, match=program):
+    with pytest.raises(StartError, match=program):
         await EngineProcess.start(
             LaunchSpec(argv=(program,)), ENVIRONMENT, tmp_path / "engine.log", "test-missing/"
         )

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from core.engines.vllm import ENGINE
 from core.search.base import Trial
-from core.search.simple import Grid, Random, strategy
+from core.search.choose import strategy
+from core.search.simple import Grid, Random
+from core.search.tpe import Tpe
 from core.space import Space, build
 from core.task import Task, parse
 
@@ -63,3 +67,25 @@ def test_auto_is_the_grid_where_the_budget_covers_it():
     assert isinstance(strategy(*made()), Grid)
     assert isinstance(strategy(*made(TEXT + "budget: {experiments: 5}\n")), Random)
     assert isinstance(strategy(*made(TEXT + "strategy: random\n")), Random)
+
+
+def test_tpe_is_used_when_asked_for():
+    search = strategy(*made(TEXT + "strategy: tpe\nseed: 3\nobjective: ttft\n"))
+    assert isinstance(search, Tpe)
+    assert (search.seed, search.minimize) == (3, True)
+    other = strategy(*made(TEXT + "strategy: tpe\n"))
+    assert isinstance(other, Tpe)
+    assert not other.minimize
+
+
+@pytest.mark.parametrize(("budget", "startup"), [(90, 12), (30, 10), (6, 5)])
+def test_a_small_budget_is_not_spent_on_start_up_draws(budget: int, startup: int):
+    six = ", ".join(f"p{index}: [1, 2, 3]" for index in range(6))
+    search = strategy(
+        *made(
+            f"model: m/m\nengine: vllm\nstrategy: tpe\nparameters: {{{six}}}\n"
+            f"budget: {{experiments: {budget}}}\n"
+        )
+    )
+    assert isinstance(search, Tpe)
+    assert search.startup == startup

@@ -20,7 +20,7 @@ ENGINE = Engine(
     name="vllm",
     program=("vllm", "serve"),
     default_port=8000,
-    arguments=lambda task, port: (),
+    arguments=lambda task, host, port: (),
     axes={"tp": "tensor-parallel-size", "kvcache": "kv-cache-dtype"},
     reserved=frozenset({"port", "served-model-name"}),
 )

@@ -106,7 +106,7 @@ TASKS = st.builds(
     ),
     objective=st.sampled_from(Objective),
     slo=st.builds(Slo, LIMITS),
-    strategy=st.sampled_from(["auto", "grid", "random"]),
+    strategy=st.sampled_from(["auto", "grid", "random", "tpe"]),
     budget=st.builds(Budget, st.integers(1, 1000), st.none() | DURATIONS),
     timeouts=st.builds(Timeouts, DURATIONS, DURATIONS, DURATIONS, DURATIONS, DURATIONS),
     environment=st.dictionaries(

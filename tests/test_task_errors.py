@@ -67,6 +67,7 @@ def problems(text: str) -> tuple[str, ...]:
         ("workload: {dataset: nope.csv}", "file /nope.csv does not exist"),
         ("objective: thruput", "did you mean 'throughput'?"),
         ("strategy: gird", "did you mean 'grid'?"),
+        ("strategy: 7x", "known: auto, grid, random, tpe"),
         ("timeouts: {start: 0s}", "above 0"),
         ("budget: {experiments: 0}", "from 1 to"),
         ("environment: {A: null}", "expected a value, got nothing"),
@@ -91,9 +92,8 @@ def test_says_where_and_what(line: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("line", "instead"),
     [
-        ("deploy: docker", "not available in this version; use deploy: process"),
+        ("deploy: dokcer", "did you mean 'docker'?"),
         ("presets: [throughput]", "presets are not available yet; write the parameters out"),
-        ("strategy: tpe", "tpe is not available yet; write auto, grid or random"),
         ("parameters: {vllm: {a: 1}}", "parameters per engine are not available yet"),
         ("parameters: {a: {low: 1, high: 2, when: b}}", "'when' is not available yet"),
         ("image: {vllm: x}", "images per engine are not available yet"),

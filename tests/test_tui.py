@@ -54,7 +54,7 @@ async def console(
 
 
 async def until(pilot: Pilot, wanted: Callable[[], object]) -> None:
-    for _ in range(150):
+    for _ in range(750):  # a busy machine may take its time
         if wanted():
             return
         await pilot.pause(0.02)

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
+from core.doctor.terminal import is_utf8
 from core.paths import Home
 from core.store.views import PhaseView, StartView, TaskDetail, VerdictView
 from core.values import AutotunerError, ExperimentState, Failure, FailureKind, Phase, StartReason
 from tests.tui_sample import CHAT, DETAIL, NOW, TASKS, running
 from tui import theming
 from tui.console import open_console
-from tui.glyphs import is_utf8, shown
+from tui.glyphs import shown
 from tui.line import Span, apart, fit, line, pad, to_strip, width, wrap
 from tui.views import words
 from tui.views.layout import Column, Grid, Row, as_lines, plan

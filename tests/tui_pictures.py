@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from core.paths import Home
+from core.store.views import RunnerView
+from tests.container_samples import HOSTILE, LIVE, NOTHING, WITHOUT_DOCKER
+from tests.gpu_samples import MACHINES, history
 from tests.tui_sample import CHAT, DETAIL, NOW, FakeSource
 from tui.app import AutotunerApp
+from tui.screens.containers import ContainersScreen
+from tui.screens.gpus import GpusScreen
 
 _KEYS = {
     "tasks": (),
@@ -37,6 +43,53 @@ async def draw(folder: Path, home: Home, size: tuple[int, int]) -> None:
         await pilot.pause(0.1)
         text = app.export_screenshot(simplify=True)
     _write(folder / f"empty-{size[0]}x{size[1]}.svg", text)
+
+
+async def draw_gpus(folder: Path, home: Home, size: tuple[int, int]) -> None:
+    for name, live in MACHINES.items():
+        source = FakeSource(DETAIL)
+        source.seen = live
+        await _draw_gpus(source, home, size, folder / f"gpus-{name}-{size[0]}x{size[1]}.svg")
+    source = FakeSource(tasks=())
+    source.alive = RunnerView(alive=False)
+    await _draw_gpus(source, home, size, folder / f"gpus-unseen-{size[0]}x{size[1]}.svg")
+
+
+async def _draw_gpus(source: FakeSource, home: Home, size: tuple[int, int], path: Path) -> None:
+    app = AutotunerApp(source, home, clock=lambda: NOW)
+    async with app.run_test(size=size) as pilot:
+        await _until(pilot, lambda: app.snapshot.loaded)
+        screen = GpusScreen()
+        app.switch_screen(screen)
+        await pilot.pause(0.1)
+        app.snapshot = replace(app.snapshot, history=history(source.seen))
+        await pilot.press("j")
+        screen.show()
+        await pilot.pause(0.1)
+        _write(path, app.export_screenshot(simplify=True))
+
+
+async def draw_containers(folder: Path, home: Home, size: tuple[int, int]) -> None:
+    for name, live, keys in (
+        ("list", LIVE, ()),
+        ("one", LIVE, ("enter",)),
+        ("foreign", LIVE, ("G", "enter")),
+        ("stop", LIVE, ("x",)),
+        ("none", NOTHING, ()),
+        ("docker", WITHOUT_DOCKER, ()),
+        ("hostile", replace(LIVE, containers=(*LIVE.containers, HOSTILE)), ()),
+    ):
+        source = FakeSource(DETAIL)
+        source.seen = live
+        app = AutotunerApp(source, home, clock=lambda: NOW)
+        async with app.run_test(size=size) as pilot:
+            await _until(pilot, lambda: app.snapshot.loaded)  # noqa: B023
+            app.switch_screen(ContainersScreen())
+            await pilot.pause(0.1)
+            await pilot.press(*keys)
+            await pilot.pause(0.2)
+            text = app.export_screenshot(simplify=True)
+        _write(folder / f"containers-{name}-{size[0]}x{size[1]}.svg", text)
 
 
 def _write(path: Path, svg: str) -> None:
@@ -69,6 +122,8 @@ async def main() -> None:
     log.write_text("\n".join(lines) + "\n")
     for size in ((80, 24), (120, 40)):
         await draw(folder, home, size)
+        await draw_gpus(folder, home, size)
+        await draw_containers(folder, home, size)
 
 
 if __name__ == "__main__":

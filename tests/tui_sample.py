@@ -7,6 +7,7 @@ from dataclasses import replace
 from core.metrics import Distribution, Measurement
 from core.store.views import (
     ExperimentView,
+    LiveView,
     MeasurementView,
     PhaseView,
     RunnerView,
@@ -167,6 +168,7 @@ class FakeSource:
         self.views = tasks
         self.details = {detail.task.id: detail for detail in details}
         self.alive = RunnerView(True, 77, NOW - 11_520, "0.1.0")
+        self.seen = LiveView()
         self.asked: list[tuple[str, str]] = []
         self.refusal: str | None = None
         self.broken: Exception | None = None
@@ -188,6 +190,9 @@ class FakeSource:
     async def runner(self) -> RunnerView:
         return self.alive
 
+    async def live(self) -> LiveView:
+        return self.seen
+
     async def ensure_runner(self) -> None:
         self.woken += 1
 
@@ -196,6 +201,9 @@ class FakeSource:
             raise AutotunerError(self.refusal)
         self.asked.append((verb, task))
         return f"{verb} done"
+
+    async def stop_container(self, container: str) -> str:
+        return await self.ask("stop", container)
 
     async def heartbeat(self) -> None:
         self.beats += 1

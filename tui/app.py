@@ -19,6 +19,8 @@ from tui import theming
 from tui.glyphs import utf8_here
 from tui.screens.base import View
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.containers import ContainersScreen
+from tui.screens.gpus import GpusScreen
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
 from tui.screens.task import TaskScreen
@@ -38,6 +40,8 @@ class AutotunerApp(App[None]):
         Binding("1", "go('tasks')", show=False),
         Binding("2", "go('task')", show=False),
         Binding("3", "go('log')", show=False),
+        Binding("4", "go('gpus')", show=False),
+        Binding("5", "go('containers')", show=False),
         Binding("p", "pause", show=False),
         Binding("x", "cancel", show=False),
         Binding("r", "ask('retry')", show=False),
@@ -82,6 +86,8 @@ class AutotunerApp(App[None]):
             ("tasks", TasksScreen()),
             ("task", TaskScreen()),
             ("log", self._log_screen),
+            ("gpus", GpusScreen()),
+            ("containers", ContainersScreen()),
         ):
             self.install_screen(screen, name)
         self.push_screen("task" if self.opened else "tasks")
@@ -114,6 +120,10 @@ class AutotunerApp(App[None]):
         """The log of this experiment; None: of the one at work."""
         self._log_screen.number = number
         self.action_go("log")
+
+    def stop_container(self, container: str) -> None:
+        """Ask for the end of one of our containers; the answer is said."""
+        self._work(self._stopped(container), "stop")
 
     def action_go(self, name: str) -> None:
         while len(self.screen_stack) > 2:  # help or a report lies on top
@@ -149,6 +159,9 @@ class AutotunerApp(App[None]):
 
     async def _asked(self, verb: str, task: str) -> None:
         self._say(await self._source.ask(verb, task) or f"{verb}: done")
+
+    async def _stopped(self, container: str) -> None:
+        self._say(await self._source.stop_container(container) or "stop: done")
 
     def _target(self) -> str | None:
         return self.screen.target() if isinstance(self.screen, View) else None

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import cache
 
 from rich.cells import cell_len
+
+from core.doctor.terminal import is_utf8
 
 # Every glyph of ours is one cell wide and has a stand-in of one cell.
 _STAND_INS = str.maketrans(
     {
         "●": "*", "○": "o", "◌": ".", "‖": "=", "✔": "+", "✖": "x", "▪": "#", "▸": ">",
         "▾": "v", "▼": "v", "–": "-", "·": "-", "…": "~", "Δ": "d",
-        "•": "*", "↑": "^", "↓": "v", "←": "<", "→": ">",
+        "•": "*", "↑": "^", "↓": "v", "←": "<", "→": ">", "°": " ", "×": "x",
+        # Gauges and histories.
+        "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*", "█": "#",
     }
 )  # fmt: skip
-
-
-def is_utf8(environ: Mapping[str, str]) -> bool:
-    """Whether the locale of `environ` is a UTF-8 one; without any locale, it is taken as one."""
-    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
-        value = environ.get(name, "").upper().replace("-", "")
-        # Python itself sets LC_CTYPE=C.UTF-8 under LANG=C; the terminal knows nothing of that.
-        if value and not (value == "C.UTF8" and name == "LC_CTYPE" and environ.get("LANG")):
-            return "UTF8" in value
-    return True
 
 
 @cache

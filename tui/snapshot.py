@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.store.views import ExperimentView, RunnerView, TaskDetail, TaskView
+from core.store.views import ExperimentView, LiveView, RunnerView, TaskDetail, TaskView
 from core.values import ExperimentState, TaskState
+from tui.history import History
 
 _AT_WORK = {
     ExperimentState.PREPARING,
@@ -18,7 +19,8 @@ _AT_WORK = {
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """`details` are those of the running tasks and of the opened one. `error` says in one
-    line why the last reading failed; what was read before it is kept.
+    line why the last reading failed; what was read before it is kept. `history` is how busy
+    the GPUs were in the last two minutes, as far as this console saw it.
     """
 
     tasks: tuple[TaskView, ...] = ()
@@ -26,6 +28,8 @@ class Snapshot:
     runner: RunnerView = RunnerView(alive=False)
     error: str | None = None
     loaded: bool = False
+    live: LiveView = LiveView()
+    history: History = History()
 
     def task(self, task: str | None) -> TaskView | None:
         return next((view for view in self.tasks if view.id == task), None)

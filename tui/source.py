@@ -9,7 +9,7 @@ from typing import Protocol
 from core.client import Client
 from core.paths import Home
 from core.store.reader import Reader
-from core.store.views import RunnerView, TaskDetail, TaskView
+from core.store.views import LiveView, RunnerView, TaskDetail, TaskView
 
 
 class Source(Protocol):
@@ -27,12 +27,20 @@ class Source(Protocol):
 
     async def runner(self) -> RunnerView: ...
 
+    async def live(self) -> LiveView:
+        """GPUs and containers as the runner last saw them."""
+        ...
+
     async def ensure_runner(self) -> None:
         """Have a runner at work when there is none."""
         ...
 
     async def ask(self, verb: str, task: str) -> str:
         """Have the runner do something; AutotunerError with its reason when it refuses."""
+        ...
+
+    async def stop_container(self, container: str) -> str:
+        """Have one of our containers stopped and removed; as `ask`."""
         ...
 
     async def heartbeat(self) -> None:
@@ -64,11 +72,17 @@ class JournalSource:
     async def runner(self) -> RunnerView:
         return await (await self._open()).runner()
 
+    async def live(self) -> LiveView:
+        return await (await self._open()).live()
+
     async def ensure_runner(self) -> None:
         await self._client.ensure_runner()
 
     async def ask(self, verb: str, task: str) -> str:
         return await self._client.ask(verb, {"task": task})
+
+    async def stop_container(self, container: str) -> str:
+        return await self._client.ask("stop", {"container": container})
 
     async def heartbeat(self) -> None:
         await self._client.heartbeat(self._console)

@@ -67,6 +67,8 @@ class Watch:
         running = [task.id for task in tasks if task.state is TaskState.RUNNING]
         opened = [task.id for task in tasks if task.id == self._wanted()]
         details = [await self._source.detail(task) for task in dict.fromkeys(running + opened)]
+        live = await self._source.live()
         self._stale = False
         found = tuple(detail for detail in details if detail)
-        return Snapshot(tasks, found, runner, loaded=True)
+        history = self._last.history.grown(live)
+        return Snapshot(tasks, found, runner, loaded=True, live=live, history=history)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import click
 
-from core.cli import control, results, running
+from core.cli import control, machine, results, running
 from core.cli.group import OpenConsole, cli
 from core.values import AutotunerError, InputError, one_line
 
 # Importing a module of commands adds them to the group.
-COMMANDS = (running, results, control)
+COMMANDS = (running, results, control, machine)
 
 
 def run(arguments: Sequence[str], opener: OpenConsole) -> int:

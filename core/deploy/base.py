@@ -44,6 +44,11 @@ class Running(Protocol):
         """None while it runs; negative for the signal that ended it."""
         ...
 
+    @property
+    def fault(self) -> Failure | None:
+        """Why it ended, when that was not the engine's doing and so is not in its log."""
+        ...
+
     async def wait(self) -> int:
         """Its exit code, when it has ended."""
         ...

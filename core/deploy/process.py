@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from core.values import AutotunerError, LaunchSpec
+from core.deploy.base import StartError, Stopped
+from core.values import Failure, FailureKind, LaunchSpec
 
 LABEL = "AUTOTUNER_LABEL"
 """Environment variable that marks a process, and all it starts, as ours."""
@@ -22,21 +23,8 @@ _POLL = 0.05
 _KILL_SECONDS = 5.0
 
 
-class LaunchError(AutotunerError):
-    """The program could not be started at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """How a stop went. `left` are processes that survived even SIGKILL."""
-
-    seconds: float
-    killed: bool
-    left: tuple[int, ...] = ()
-
-
 class EngineProcess:
-    """One engine in its own session. `pid` with `started` names it for ever."""
+    """One engine in its own session. Its pid with its start time names it for ever."""
 
     def __init__(self, process: asyncio.subprocess.Process, label: str) -> None:
         self._process = process
@@ -50,7 +38,7 @@ class EngineProcess:
     ) -> EngineProcess:
         """Start with exactly this environment; output goes to `log` from the first byte.
 
-        Raises LaunchError when the program is missing or may not be run.
+        Raises StartError when the program is missing or may not be run.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
@@ -65,11 +53,26 @@ class EngineProcess:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise LaunchError(f"{spec.argv[0]}: {error.strerror}") from None
+                raise StartError(_unstartable(spec.argv[0], error)) from None
             except asyncio.CancelledError:
                 await end_labelled(label)  # it may have been started all the same
                 raise
         return cls(process, label)
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """Columns of `starts`."""
+        return {"pid": self.pid, "pid_started": self.started}
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """For the manifest."""
+        return self.identity
+
+    @property
+    def fault(self) -> Failure | None:
+        """What ends a process is in its log, or is its exit code."""
+        return None
 
     @property
     def exit_code(self) -> int | None:
@@ -89,7 +92,8 @@ class EngineProcess:
         left = await end_labelled(self._label)
         if not left:
             await self._process.wait()
-        return Stopped(time.monotonic() - began, killed, left)
+        stuck = tuple(f"process {pid}: kill -9 {pid}" for pid in left)
+        return Stopped(time.monotonic() - began, killed, stuck)
 
 
 async def end_labelled(label: str) -> tuple[int, ...]:
@@ -111,6 +115,12 @@ async def end_labelled(label: str) -> tuple[int, ...]:
 def labelled(label: str) -> list[psutil.Process]:
     """Living processes of this user whose label starts with `label`."""
     return [p for p in psutil.process_iter() if _label(p).startswith(label) and _lives(p)]
+
+
+def _unstartable(program: str, error: OSError) -> Failure:
+    kind = FailureKind.PERMISSION if error.errno == errno.EACCES else FailureKind.CONFIG
+    advice = "install it, name the program with `command:` in the task file, or use deploy: docker"
+    return Failure(kind, f"{program}: {error.strerror}", advice)
 
 
 def _label(process: psutil.Process) -> str:

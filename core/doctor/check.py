@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from core import settings
+from core.doctor.own import bench_check, home_check
+from core.doctor.report import Check, Verdict
 from core.engines import registry
+from core.engines.boxes import Host
 from core.engines.registry import launch
 from core.paths import Home
 from core.settings import Settings
@@ -23,24 +24,6 @@ from core.values import InputError
 # What a start is taken to cost when nothing was measured yet, and the levels of a ladder.
 _START_SECONDS = 60.0
 _LADDER_LEVELS = 7
-
-
-class Verdict(StrEnum):
-    """What a check found."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: the evidence, and what to do when it is not right."""
-
-    id: str
-    verdict: Verdict
-    evidence: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +59,13 @@ def examine(task: Task, home: Home, cwd: Path, environ: Mapping[str, str]) -> Re
     space = build(task, engine)
     resolved = settings.resolve(cwd, environ, settings.references(task.environment))
     checks = [
-        _home(home),
+        home_check(home),
         _program(task, resolved),
-        _bench(),
+        bench_check(),
         _environment(task, resolved),
         *(Check("settings", Verdict.WARNING, text) for text in settings.warnings(resolved)),
     ]
-    return Report(tuple(checks), _plan(task, space))
-
-
-def _home(home: Home) -> Check:
-    try:
-        home.create()
-    except InputError as error:
-        return Check("home", Verdict.FAILURE, str(error))
-    return Check("home", Verdict.OK, f"{home.root} is writable")
+    return Report(tuple(checks), _plan(task, space, Host.of(resolved, home.cache)))
 
 
 def _program(task: Task, resolved: Settings) -> Check:
@@ -106,15 +81,6 @@ def _program(task: Task, resolved: Settings) -> Check:
     )
 
 
-def _bench() -> Check:
-    spec = importlib.util.find_spec("genai_bench")
-    if spec is not None:
-        return Check("genai-bench", Verdict.OK, str(Path(spec.origin or "").parent))
-    return Check(
-        "genai-bench", Verdict.FAILURE, "genai-bench is not installed", "reinstall autotuner-tui"
-    )
-
-
 def _environment(task: Task, resolved: Settings) -> Check:
     try:
         settings.expand(task.environment, resolved)
@@ -125,12 +91,12 @@ def _environment(task: Task, resolved: Settings) -> Check:
     )
 
 
-def _plan(task: Task, space: Space) -> Plan:
+def _plan(task: Task, space: Space, host: Host) -> Plan:
     experiments = space.planned(task.budget.experiments)
     levels = task.workload.concurrency
     per_start = (_LADDER_LEVELS if levels == "auto" else len(levels)) * task.workload.max_duration
     seconds = experiments * (_START_SECONDS + per_start * len(task.workload.scenarios))
     if task.budget.duration is not None:
         seconds = min(seconds, task.budget.duration)
-    baseline = launch(task, space.baseline).shell()
+    baseline = launch(task, space.baseline, host).shell()
     return Plan(space.size, experiments, space.removed, baseline, seconds)

@@ -41,9 +41,14 @@ class Engine:
     """An inference engine: how it is started, watched and read.
 
     `program` is what stands before the flags when the task names no `command:` of its own;
-    `arguments` gives the flags that every start needs, for a task and a port; `reserved`
-    flags are set by us. `axes` maps parallelism and quantization axes (`tp`, `kvcache`, …)
-    to flag names. `environment` is set while measuring and is no part of a printed command.
+    `arguments` gives the flags that every start needs, for a task and the host and port that
+    the engine listens on; `reserved` flags are set by us. `spell_false` gives the words of a
+    flag that is `false`; none: the flag is left out. `axes` maps parallelism and quantization
+    axes (`tp`, `kvcache`, …) to flag names; `shared_dp` names the flag with which data
+    parallelism divides the GPUs of `tp` and takes none of its own.
+    In a container `image_program` stands before the flags (nothing where the image's own
+    entrypoint is the server), and `caches` maps variables to folders that outlive a start.
+    `environment` is set while measuring and is no part of a printed command.
     `cache_reset` is POSTed to between measurements. `tokenizer` names what the benchmark
     loads for a task; it may make one in the given cache folder.
     """
@@ -51,7 +56,7 @@ class Engine:
     name: str
     program: tuple[str, ...]
     default_port: int
-    arguments: Callable[[Task, int], tuple[str, ...]]
+    arguments: Callable[[Task, str, int], tuple[str, ...]]
     axes: Mapping[str, str]
     reserved: frozenset[str]
     phases: tuple[tuple[re.Pattern[str], Phase], ...] = ()
@@ -59,24 +64,36 @@ class Engine:
     health: str = "/health"
     cache_reset: str = "/reset_prefix_cache"
     image: str | None = None
+    image_program: tuple[str, ...] = ()
+    caches: Mapping[str, str] = field(default_factory=dict)
+    loads_weights: bool = True
     simulated: bool = False
     genai_backend: str = "vllm"
     gpu_axes: tuple[str, ...] = ("tp", "pp", "dp")
+    shared_dp: str | None = None
+    spell_false: Callable[[str], tuple[str, ...]] = lambda name: (f"--no-{name}",)
     environment: Mapping[str, str] = field(default_factory=dict)
     tokenizer: Callable[[Task, Path], str] = lambda task, _cache: task.tokenizer
 
+    def configuration(self, flags: Mapping[str, Scalar | None]) -> Configuration:
+        """Canonical: a `false` that is spelled with no words is a flag that is not passed."""
+        passed = {n: v for n, v in flags.items() if v is not False or self.spell_false(n)}
+        return Configuration.of(self.name, passed)
+
     def flag_words(self, configuration: Configuration) -> tuple[str, ...]:
-        """The configuration as command-line words: `true` is a bare flag, `false` `--no-x`."""
+        """The configuration as command-line words: `true` is a bare flag."""
         words: list[str] = []
         for name, value in configuration.flags:
-            words += _spell(name, value)
+            words += self.spell_false(name) if value is False else _spell(name, value)
         return tuple(words)
 
     def gpus(self, configuration: Configuration) -> int:
         """How many GPUs the parallelism of this configuration takes (at least 1)."""
-        count = 1
+        count, given = 1, configuration.parameters
         for axis in self.gpu_axes:
-            size: Any = configuration.parameters.get(self.axes.get(axis, ""), 1)
+            if axis == "dp" and given.get(self.shared_dp or "") is True:
+                continue
+            size: Any = given.get(self.axes.get(axis, ""), 1)
             count *= size if isinstance(size, int) and not isinstance(size, bool) else 1
         return count
 
@@ -89,11 +106,7 @@ class Engine:
 
 
 def _spell(name: str, value: Scalar) -> tuple[str, ...]:
-    if value is True:
-        return (f"--{name}",)
-    if value is False:
-        return (f"--no-{name}",)
-    return (f"--{name}", str(value))
+    return (f"--{name}",) if value is True else (f"--{name}", str(value))
 
 
 def _progress(groups: Mapping[str, str | None]) -> float | None:

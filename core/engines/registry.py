@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
+from core.engines import boxes
 from core.engines.base import Engine
+from core.engines.boxes import Host
+from core.engines.sglang import ENGINE as SGLANG
 from core.engines.simulated import ENGINE as SIMULATED
 from core.engines.vllm import ENGINE as VLLM
 from core.task import Task
 from core.values import Configuration, InputError, LaunchSpec
 
-ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (VLLM, SIMULATED)}
+ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (VLLM, SGLANG, SIMULATED)}
 
 
 def find(name: str) -> Engine:
@@ -23,17 +26,39 @@ def find(name: str) -> Engine:
     raise InputError(f"engine: unknown engine '{name}'; {hint}")
 
 
-def launch(task: Task, configuration: Configuration, port: int | None = None) -> LaunchSpec:
+def launch(
+    task: Task,
+    configuration: Configuration,
+    host: Host,
+    *,
+    port: int | None = None,
+    devices: tuple[str, ...] | None = None,
+) -> LaunchSpec:
     """The one value that a deployment starts and that `check` and `export` print.
 
-    `port` is the leased one; without it the engine's usual port, as in a printed command.
+    `port` is the leased one; without it the engine's usual port. `devices` are the leased
+    GPUs; without them as many as the configuration needs, counted from 0: as in a printed
+    command.
     """
     engine = find(configuration.engine)
-    arguments = engine.arguments(task, port or engine.default_port)
+    port = port or engine.default_port
+    gpus = 0 if task.gpus == 0 else engine.gpus(configuration)
+    flags = engine.flag_words(configuration)
+    if task.deploy == "process":
+        arguments = engine.arguments(task, "127.0.0.1", port)
+        words = (*(task.command or engine.program), *arguments, *flags)
+        return LaunchSpec(words, tuple(task.environment.items()), gpus)
+    # Inside a network of its own the engine has to listen where the published port arrives.
+    inside = "127.0.0.1" if task.docker.network == "host" else "0.0.0.0"
+    given = {**boxes.environment(engine, host), **task.environment}
+    named = tuple(str(index) for index in range(gpus)) if devices is None else devices
     return LaunchSpec(
-        argv=(*(task.command or engine.program), *arguments, *engine.flag_words(configuration)),
-        environment=tuple(task.environment.items()),
-        image=task.image,
-        mounts=task.mounts,
-        gpus=0 if task.gpus == 0 else engine.gpus(configuration),
+        argv=(
+            *(() if task.command else engine.image_program),
+            *engine.arguments(task, inside, port),
+            *flags,
+        ),
+        environment=tuple(given.items()),
+        gpus=gpus,
+        container=boxes.container(task, engine, port, named, host),
     )

@@ -10,10 +10,10 @@ from core.engines.vllm_logs import PHASES, SIGNATURES
 from core.task import Task
 
 
-def _arguments(task: Task, port: int) -> tuple[str, ...]:
+def _arguments(task: Task, host: str, port: int) -> tuple[str, ...]:
     return (
         *("--model", task.model, "--served-model-name", task.model),
-        *("--host", "127.0.0.1", "--port", str(port), "--seed", str(task.seed)),
+        *("--host", host, "--port", str(port), "--seed", str(task.seed)),
     )
 
 
@@ -32,5 +32,6 @@ ENGINE = Engine(
     phases=PHASES,
     signatures=SIGNATURES,
     simulated=True,
+    loads_weights=False,
     tokenizer=tokenizer,
 )

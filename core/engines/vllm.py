@@ -7,11 +7,11 @@ from core.engines.vllm_logs import PHASES, SIGNATURES
 from core.task import Task
 
 
-def _arguments(task: Task, port: int) -> tuple[str, ...]:
+def _arguments(task: Task, host: str, port: int) -> tuple[str, ...]:
     words = [task.model, "--served-model-name", task.model]
     if task.tokenizer != task.model:
         words += ["--tokenizer", task.tokenizer]
-    return (*words, "--host", "127.0.0.1", "--port", str(port), "--seed", str(task.seed))
+    return (*words, "--host", host, "--port", str(port), "--seed", str(task.seed))
 
 
 ENGINE = Engine(
@@ -31,6 +31,7 @@ ENGINE = Engine(
     phases=PHASES,
     signatures=SIGNATURES,
     image="vllm/vllm-openai:v0.32.0",
+    caches={"VLLM_CACHE_ROOT": "vllm", "TRITON_CACHE_DIR": "triton"},
     # Lets the prefix cache be emptied between measurements.
     environment={"VLLM_SERVER_DEV_MODE": "1"},
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from core import settings
+from core.engines.boxes import Host
 from core.engines.registry import launch
 from core.paths import Home
-from core.store.views import ExperimentView, TaskDetail
-from core.task import Task, load
+from core.store.views import TaskDetail
+from core.task import load
 from core.values import AutotunerError, Configuration, LaunchSpec
 
 
@@ -17,9 +19,6 @@ def winner_spec(home: Home, detail: TaskDetail) -> LaunchSpec:
             f"{detail.task.name}: no configuration met the limits yet; "
             f"look at `autotuner-tui show {detail.task.name}`"
         )
-    return experiment_spec(load(home.task_file(detail.task.id)), best)
-
-
-def experiment_spec(task: Task, experiment: ExperimentView) -> LaunchSpec:
-    """What starts this experiment's engine on its usual port."""
-    return launch(task, Configuration.of(task.engine, experiment.parameters))
+    task = load(home.task_file(detail.task.id))
+    host = Host.of(settings.read(home.settings(detail.task.id)), home.cache)
+    return launch(task, Configuration.of(task.engine, best.parameters), host)

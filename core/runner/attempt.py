@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
-import json
-import platform
 import socket
 import time
 from collections.abc import Sequence
 
 import httpx
 
-from core import __version__, score, settings
+from core import score
 from core.bench.genai import Bench, BenchError, Plan
 from core.bench.load import LevelResult, next_concurrency
-from core.deploy.process import EngineProcess, LaunchError
+from core.deploy.base import Running, StartError
 from core.engines.registry import launch
 from core.metrics import Measurement, measured_requests
+from core.runner.gpus import Keeper
+from core.runner.launching import start, write_manifest
 from core.runner.ready import EngineFailed, death, wait_ready
 from core.runner.setup import Setup
+from core.runner.weights import Weights
 from core.store.journal import Journal, StartKey
 from core.store.views import ExperimentView, MeasurementView
 from core.values import (
@@ -46,9 +46,17 @@ class Attempt:
     """Everything one start owns. Whatever ends it, its engine is gone when `run` returns."""
 
     def __init__(
-        self, setup: Setup, journal: Journal, bench: Bench, pausing: asyncio.Event
+        self,
+        setup: Setup,
+        journal: Journal,
+        bench: Bench,
+        keeper: Keeper,
+        weights: Weights,
+        pausing: asyncio.Event,
     ) -> None:
         self._setup = setup
+        self._keeper = keeper
+        self._weights = weights
         self._journal = journal
         self._bench = bench
         self._pausing = pausing
@@ -74,30 +82,46 @@ class Attempt:
         return None
 
     async def _engine(self, key: StartKey, experiment: ExperimentView) -> None:
+        """Weights, GPUs, a port, the engine; and all of it given back, whatever happens."""
         setup = self._setup
-        folder = setup.home.start(key.task, key.number, key.attempt)
-        log = folder / "engine.log"
-        port = await self._lease_port(key)
+        await self._weights.ensure(setup, self._journal, key)
         configuration = Configuration.of(setup.task.engine, experiment.parameters)
-        spec = launch(setup.task, configuration, port)
-        label = setup.label(key.number, key.attempt)
-        folder.mkdir(parents=True, exist_ok=True)
+        wanted = 0 if setup.task.gpus == 0 else setup.engine.gpus(configuration)
+        devices = await self._keeper.take(key, wanted, f"{setup.task.name} #{key.number}")
+        if isinstance(devices, Failure):
+            raise EngineFailed(devices)
+        port = await self._lease_port(key)
+        spec = launch(setup.task, configuration, setup.host, port=port, devices=devices)
         try:
-            process = await EngineProcess.start(spec, setup.engine_environment, log, label)
-        except LaunchError as error:
-            advice = "install it, or name the program with `command:` in the task file"
-            raise EngineFailed(Failure(FailureKind.CONFIG, str(error), advice)) from None
-        try:
-            await self._journal.set_start(key, pid=process.pid, pid_started=process.started)
-            self._write_manifest(key, spec, process)
-            await self._measure(key, experiment, process, port)
+            running = await start(setup, self._journal, key, spec, devices)
+            await self._run_engine(key, experiment, running, spec, port)
+        except StartError as error:
+            raise EngineFailed(error.failure) from None
         finally:
-            stopped = await process.stop(setup.task.timeouts.stop)
+            held = await self._keeper.give_back(devices, setup.task.timeouts.stop)
+            if held is not None:
+                await self._journal.event("gpu.held", key.task, message=held.message)
+
+    async def _run_engine(
+        self,
+        key: StartKey,
+        experiment: ExperimentView,
+        running: Running,
+        spec: LaunchSpec,
+        port: int,
+    ) -> None:
+        setup = self._setup
+        try:
+            await self._journal.set_start(key, **running.identity)
+            write_manifest(setup, key, spec, running)
+            await self._measure(key, experiment, running, port)
+        finally:
+            stopped = await running.stop(setup.task.timeouts.stop)
             detail = {"seconds": round(stopped.seconds, 3), "killed": stopped.killed}
             await self._journal.event("start.ended", key.task, **detail, left=stopped.left)
 
     async def _measure(
-        self, key: StartKey, experiment: ExperimentView, process: EngineProcess, port: int
+        self, key: StartKey, experiment: ExperimentView, process: Running, port: int
     ) -> None:
         await self._state(key, ExperimentState.STARTING)
         folder = self._setup.home.start(key.task, key.number, key.attempt)
@@ -119,7 +143,7 @@ class Attempt:
     async def _ladder(
         self,
         key: StartKey,
-        process: EngineProcess,
+        process: Running,
         port: int,
         scenario: str,
         done: Sequence[MeasurementView],
@@ -144,7 +168,7 @@ class Attempt:
             )
 
     async def _level(
-        self, key: StartKey, process: EngineProcess, port: int, scenario: str, concurrency: int
+        self, key: StartKey, process: Running, port: int, scenario: str, concurrency: int
     ) -> Measurement:
         """One measurement. When the engine dies under it, what was measured is kept."""
         await self._reset_cache(port)
@@ -205,9 +229,9 @@ class Attempt:
             if await self._journal.lease(key, f"port:{port}"):
                 return port
 
-    def _death(self, key: StartKey, process: EngineProcess, otherwise: FailureKind) -> Failure:
+    def _death(self, key: StartKey, process: Running, otherwise: FailureKind) -> Failure:
         log = self._setup.home.start(key.task, key.number, key.attempt) / "engine.log"
-        return death(self._setup.engine, log, process.exit_code, otherwise)
+        return death(self._setup.engine, log, process, otherwise)
 
     async def _reset_cache(self, port: int) -> None:
         """Measurements must not warm the prefix cache for each other, where it can be emptied."""
@@ -222,28 +246,6 @@ class Attempt:
             with contextlib.suppress(httpx.HTTPError):
                 answer = await client.get("/metrics")
                 (folder / "metrics.prom").write_text(answer.text, encoding="utf-8")
-
-    def _write_manifest(self, key: StartKey, spec: LaunchSpec, process: EngineProcess) -> None:
-        """What exactly was started, secrets masked."""
-        setup = self._setup
-        manifest = {
-            "task": key.task,
-            "experiment": key.number,
-            "attempt": key.attempt,
-            "started": time.time(),
-            "pid": process.pid,
-            "pid_started": process.started,
-            "engine": setup.engine.name,
-            "argv": spec.argv,
-            "environment": settings.masked_environment(setup.engine_environment),
-            "genai_bench": importlib.metadata.version("genai-bench"),
-            "autotuner_tui": __version__,
-            "python": platform.python_version(),
-            "host": platform.platform(),
-            "seed": setup.task.seed,
-        }
-        folder = setup.home.start(key.task, key.number, key.attempt)
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
 
 
 def _strained(breaches: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from core import score
+from core.deploy import docker
 from core.engines import registry
 from core.paths import Home
 from core.runner.work import Worker
@@ -71,6 +72,8 @@ class Desk:
         named = str(command.arguments.get("task", ""))
         if command.verb == "submit":
             return await self._submit(named)
+        if command.verb == "stop":
+            return await self._stop_container(str(command.arguments.get("container", "")))
         if command.verb == "leave":
             self.leave()
             return "the runner leaves"
@@ -78,6 +81,11 @@ class Desk:
         if task is None:
             raise AutotunerError(f"no task '{named}'; `autotuner-tui ls` lists them")
         return await self._verbs[command.verb](task)
+
+    async def _stop_container(self, container: str) -> str:
+        """Only one of ours; the deployment refuses any other."""
+        await docker.stop_ours(container, self._home.label)
+        return f"container {container[:12]} is stopped and removed"
 
     async def _submit(self, name: str) -> str:
         if await self._reader.find(name):

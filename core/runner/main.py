@@ -9,9 +9,12 @@ import sys
 import time
 
 from core import __version__
+from core.deploy import docker
 from core.deploy.process import end_labelled
 from core.paths import Home
 from core.runner.commands import Desk
+from core.runner.gpus import Keeper
+from core.runner.live import CONSOLE_FRESH, Live
 from core.runner.work import Worker
 from core.store.journal import Journal
 from core.store.lock import RunnerLock
@@ -21,7 +24,6 @@ from core.values import AutotunerError
 log = logging.getLogger("autotuner.runner")
 
 _IDLE_SECONDS = 20.0
-_CONSOLE_FRESH = 15.0
 _POLL = 0.1
 
 
@@ -45,7 +47,8 @@ def main() -> int:
 async def _run(home: Home) -> None:
     async with Journal.open(home.database) as journal, Reader.open(home) as reader:
         await _recover(home, journal)
-        worker = Worker(home, journal, reader)
+        keeper = Keeper(home, journal)
+        worker = Worker(home, journal, reader, keeper)
         desk = Desk(home, journal, reader, worker)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,8 +56,10 @@ async def _run(home: Home) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         async with asyncio.TaskGroup() as group:
             work = group.create_task(worker.run())
+            live = group.create_task(Live(home, journal, keeper).run())
             await _serve(group, journal, desk, worker)
             work.cancel()
+            live.cancel()
         # Interrupted work keeps its state in the journal: the next runner goes on with it.
         await journal.interrupt_open()
         log.info("leaving")
@@ -62,10 +67,19 @@ async def _run(home: Home) -> None:
 
 async def _recover(home: Home, journal: Journal) -> None:
     """End what an earlier runner left: its processes first, then its open rows."""
-    left = await end_labelled(f"{home.label}/")
+    left = (*await end_labelled(f"{home.label}/"), *await _sweep_containers(home))
     if left:
-        log.error("processes that could not be ended: %s", left)
+        log.error("could not be ended: %s", left)
     await journal.interrupt_open()
+
+
+async def _sweep_containers(home: Home) -> tuple[str, ...]:
+    """Containers of an earlier runner; without a Docker daemon there are none to end."""
+    try:
+        return await docker.sweep(home.label)
+    except AutotunerError as error:
+        log.info("no containers looked for: %s", error)
+        return ()
 
 
 async def _serve(group: asyncio.TaskGroup, journal: Journal, desk: Desk, worker: Worker) -> None:
@@ -78,7 +92,7 @@ async def _serve(group: asyncio.TaskGroup, journal: Journal, desk: Desk, worker:
         if worker.busy or desk.in_hand:
             idle_since = time.monotonic()
         elif time.monotonic() - idle_since > _IDLE_SECONDS:
-            if time.time() - await journal.console_seen() > _CONSOLE_FRESH:
+            if time.time() - await journal.console_seen() > CONSOLE_FRESH:
                 return
             idle_since = time.monotonic()
         await asyncio.sleep(_POLL)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from core.deploy.process import EngineProcess
+from core.deploy.base import Running
 from core.doctor.diagnose import diagnose, last_line
 from core.engines.base import Engine, PhaseMark
 from core.runner.setup import Setup
@@ -50,7 +50,7 @@ class PhaseFollower:
 
 
 async def wait_ready(
-    setup: Setup, journal: Journal, key: StartKey, process: EngineProcess, port: int, log: Path
+    setup: Setup, journal: Journal, key: StartKey, process: Running, port: int, log: Path
 ) -> None:
     """Until the engine answers its health check. Raises EngineFailed with the cause."""
     limit = setup.task.timeouts.start
@@ -62,7 +62,7 @@ async def wait_ready(
             for mark in follower.marks():
                 await journal.phase(key, mark.phase, mark.progress)
             if process.exit_code is not None:
-                raise EngineFailed(death(setup.engine, log, process.exit_code, FailureKind.CRASH))
+                raise EngineFailed(death(setup.engine, log, process, FailureKind.CRASH))
             if await _healthy(client, f"http://127.0.0.1:{port}{setup.engine.health}"):
                 await journal.phase(key, Phase.READY)
                 return
@@ -71,11 +71,12 @@ async def wait_ready(
             await asyncio.sleep(_POLL)
 
 
-def death(engine: Engine, log: Path, code: int | None, otherwise: FailureKind) -> Failure:
-    """Why an engine ended: what its log proves, else its exit code and last line."""
-    if found := diagnose(log, engine.signatures):
+def death(engine: Engine, log: Path, process: Running, otherwise: FailureKind) -> Failure:
+    """Why an engine ended: what its log or its deployment proves, else its exit code."""
+    if found := process.fault or diagnose(log, engine.signatures):
         return found
     number, text = last_line(log) or (None, None)
+    code = process.exit_code
     how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
     return Failure(
         otherwise,

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from core import settings
 from core.deploy.process import LABEL
+from core.engines import boxes
 from core.engines.base import Engine
+from core.engines.boxes import Host
 from core.paths import Home
 from core.search.base import Strategy
 from core.settings import Settings
@@ -48,6 +50,19 @@ class Setup:
         given = settings.expand(self.task.environment, self.settings)
         host = settings.host_environment(self.settings)
         return {**host, **self.engine.environment, **given}
+
+    @property
+    def host(self) -> Host:
+        """What a container gets of this machine."""
+        return Host.of(self.settings, self.home.cache)
+
+    @property
+    def container_environment(self) -> Mapping[str, str]:
+        """Everything a container gets: container settings, ours, the task's own last."""
+        given = settings.expand(self.task.environment, self.settings)
+        fixed = boxes.environment(self.engine, self.host)
+        known = {**fixed, **self.host.environment, **self.engine.environment}
+        return {**known, **given}
 
     def label(self, *parts: object) -> str:
         """Marks processes of this home, task and part; a sweep finds them by its beginning."""

@@ -11,10 +11,12 @@ from core.bench.genai import Bench
 from core.engines import registry
 from core.paths import Home
 from core.runner.attempt import Attempt, Paused
+from core.runner.gpus import Keeper
 from core.runner.setup import Setup
-from core.runner.standing import broken, verdict
+from core.runner.standing import INFRASTRUCTURE, broken, verdict
+from core.runner.weights import Weights
 from core.search.base import Suggestion, Trial
-from core.search.simple import strategy
+from core.search.choose import strategy
 from core.space import build
 from core.store.journal import Journal
 from core.store.reader import Reader
@@ -36,8 +38,12 @@ _PORT_TRIES = 3
 class Tuning:
     """Holds no truth: after each experiment, and after any restart, it reads the journal."""
 
-    def __init__(self, home: Home, journal: Journal, reader: Reader, task: str) -> None:
+    def __init__(
+        self, home: Home, journal: Journal, reader: Reader, keeper: Keeper, task: str
+    ) -> None:
         self.task_id = task
+        self._keeper = keeper
+        self._weights = Weights()
         self._home = home
         self._journal = journal
         self._reader = reader
@@ -130,7 +136,9 @@ class Tuning:
             return None
         suggestion: Suggestion | None = Suggestion(setup.space.baseline, "baseline: the defaults")
         if number > 0:
-            suggestion = setup.search.ask(_history(setup, detail.experiments))
+            # In a thread: a strategy that learns may compute for a while.
+            history = _history(setup, detail.experiments)
+            suggestion = await asyncio.to_thread(setup.search.ask, history)
         if suggestion is None:
             return None
         await self._journal.add_experiment(
@@ -158,7 +166,7 @@ class Tuning:
         experiment = (await self._detail()).experiments[number]
         again = retry or bool(experiment.starts)
         reason = StartReason.RETRY if again else StartReason.SEARCH
-        attempt = Attempt(setup, self._journal, bench, self._pausing)
+        attempt = Attempt(setup, self._journal, bench, self._keeper, self._weights, self._pausing)
         self._number = number
         self._running = asyncio.ensure_future(attempt.run(experiment, reason))
         try:
@@ -170,13 +178,7 @@ class Tuning:
 
     async def _score(self, setup: Setup, number: int, failure: Failure | None) -> None:
         experiment = (await self._detail()).experiments[number]
-        gpus = setup.engine.gpus(_configuration(setup, experiment))
-        task = setup.task
-        judged = [
-            score.judge(view.data, task.slo, task.objective, gpus)
-            for view in experiment.measurements
-        ]
-        result = score.outcome(judged, task.objective, task.workload.scenarios)
+        result = _outcome(setup, experiment)
         failure = failure or result.failure
         if failure:
             await self._close(number, ExperimentState.FAILED, failure)
@@ -185,7 +187,7 @@ class Tuning:
             await self._close(
                 number, state, score=result.score, feasible=result.feasible, chosen=result.chosen
             )
-        best, said = verdict((await self._detail()).experiments, task.objective)
+        best, said = verdict((await self._detail()).experiments, setup.task.objective)
         await self._journal.set_best(self.task_id, best, said)
 
     async def _close(
@@ -219,5 +221,24 @@ def _configuration(setup: Setup, experiment: ExperimentView) -> Configuration:
     return Configuration.of(setup.task.engine, experiment.parameters)
 
 
+def _outcome(setup: Setup, experiment: ExperimentView) -> score.Outcome:
+    task, gpus = setup.task, setup.engine.gpus(_configuration(setup, experiment))
+    judged = [
+        score.judge(view.data, task.slo, task.objective, gpus) for view in experiment.measurements
+    ]
+    return score.outcome(judged, task.objective, task.workload.scenarios)
+
+
 def _history(setup: Setup, experiments: Sequence[ExperimentView]) -> list[Trial]:
-    return [Trial(_configuration(setup, e), e.score, bool(e.feasible)) for e in experiments]
+    return [_trial(setup, experiment) for experiment in experiments]
+
+
+def _trial(setup: Setup, experiment: ExperimentView) -> Trial:
+    failure = experiment.failure
+    return Trial(
+        _configuration(setup, experiment),
+        experiment.score,
+        bool(experiment.feasible),
+        0.0 if experiment.score is None else _outcome(setup, experiment).violation,
+        failed=failure is not None and failure.kind not in INFRASTRUCTURE,
+    )

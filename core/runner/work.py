@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from core.paths import Home
+from core.runner.gpus import Keeper
 from core.runner.tuning import Tuning
 from core.store.journal import Journal
 from core.store.reader import Reader
@@ -18,8 +19,9 @@ log = logging.getLogger("autotuner.runner")
 class Worker:
     """Runs the next task that waits; what it was doing is in the journal."""
 
-    def __init__(self, home: Home, journal: Journal, reader: Reader) -> None:
+    def __init__(self, home: Home, journal: Journal, reader: Reader, keeper: Keeper) -> None:
         self._home = home
+        self._keeper = keeper
         self._journal = journal
         self._reader = reader
         self._waiting = asyncio.Event()
@@ -80,7 +82,7 @@ class Worker:
     async def _tune(self, name: str) -> None:
         self._cancelled = False
         self._ended.clear()
-        self._tuning = Tuning(self._home, self._journal, self._reader, name)
+        self._tuning = Tuning(self._home, self._journal, self._reader, self._keeper, name)
         self._task = asyncio.ensure_future(self._guarded(self._tuning))
         try:
             with contextlib.suppress(asyncio.CancelledError):

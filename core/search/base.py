@@ -11,11 +11,18 @@ from core.values import Configuration
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An experiment as a strategy sees it; `score` None for a failure or while it runs."""
+    """An experiment as a strategy sees it; `score` None for a failure or while it runs.
+
+    `violation` is how far the worst limit was exceeded, relative to it; 0 when feasible.
+    `failed`: it crashed, did not fit or was refused, by its configuration's own fault; false
+    for a network that was down or an experiment that was skipped.
+    """
 
     configuration: Configuration
     score: float | None
     feasible: bool
+    violation: float = 0.0
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.search.base import Strategy, Suggestion, Trial
+from core.search.base import Suggestion, Trial
 from core.space import Space
-from core.task import Task
 
 _DRAWS = 200
 _LISTED = 10_000
@@ -52,12 +51,3 @@ class Random:
         listed = itertools.islice(self.space.grid(), _LISTED)
         left = [c for c in listed if c.key not in seen]
         return Suggestion(rng.choice(left), "random: one of the last untried") if left else None
-
-
-def strategy(task: Task, space: Space) -> Strategy:
-    """`auto` is the whole grid where the budget covers it, random where it does not."""
-    name = task.strategy
-    if name == "auto":
-        fits = space.size is not None and space.size <= task.budget.experiments
-        name = "grid" if fits else "random"
-    return Grid(space) if name == "grid" else Random(space, task.seed)

@@ -68,7 +68,7 @@ def _baseline(
     }
     sizes = {flag: min(values, key=lambda size: float(size)) for flag, values in parallel.items()}
     flags |= {flag: size for flag, size in sizes.items() if size != 1}
-    return Configuration.of(engine.name, {**flags, **task.baseline})
+    return engine.configuration({**flags, **task.baseline})
 
 
 def _refuse_empty(space: Space) -> None:

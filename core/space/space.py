@@ -79,7 +79,7 @@ class Space:
         seen: set[tuple[str, ...]] = set()
         for point in self._points():
             if self._forbidden(point) is None:
-                configuration = self._configuration(point)
+                configuration = self.configuration(point)
                 words = self.engine.flag_words(configuration)
                 if words not in seen:
                     seen.add(words)
@@ -90,11 +90,20 @@ class Space:
         for _ in range(_REJECTIONS):
             point = {name: draw(one, rng) for name, one in self.parameters.items()}
             if self._forbidden(point) is None:
-                return self._configuration(point)
+                return self.configuration(point)
         raise InputError(
             f"rules: {_REJECTIONS} random configurations broke a rule; "
             "relax the rules or narrow the ranges"
         )
+
+    def allows(self, point: Point) -> bool:
+        """False when a rule forbids `point`, or it needs too many GPUs."""
+        return self._forbidden(point) is None
+
+    def configuration(self, point: Point) -> Configuration:
+        """What is passed for values of parameters, valid or not."""
+        passed = {n: v for n, v in point.items() if not (n in self.parallel and v == 1)}
+        return self.engine.configuration(passed)
 
     @cached_property
     def _grid(self) -> tuple[tuple[str, tuple[Scalar | None, ...]], ...]:
@@ -111,7 +120,7 @@ class Space:
             if (reason := self._forbidden(point)) is not None:
                 removed[reason] += 1
                 continue
-            words = self.engine.flag_words(self._configuration(point))
+            words = self.engine.flag_words(self.configuration(point))
             duplicates += words in seen
             seen.add(words)
         return Survey(len(seen), removed, duplicates)
@@ -126,10 +135,6 @@ class Space:
         for rule in self.rules:
             if not rule.allows(point):
                 return rule.text
-        if self.limit and self.engine.gpus(self._configuration(point)) > self.limit:
+        if self.limit and self.engine.gpus(self.configuration(point)) > self.limit:
             return GPUS
         return None
-
-    def _configuration(self, point: Point) -> Configuration:
-        passed = {n: v for n, v in point.items() if not (n in self.parallel and v == 1)}
-        return Configuration.of(self.engine.name, passed)

@@ -19,7 +19,7 @@ def grid_values(parameter: Parameter) -> tuple[Scalar | None, ...]:
     if isinstance(parameter, Choice):
         return parameter.values
     if parameter.step is not None:
-        return tuple(_stepped(parameter, index) for index in range(_steps(parameter) + 1))
+        return tuple(stepped(parameter, index) for index in range(steps(parameter) + 1))
     count = parameter.points or DEFAULT_POINTS
     spread = (_at(parameter, index, count - 1) for index in range(count))
     return tuple(dict.fromkeys(spread))
@@ -32,17 +32,19 @@ def draw(parameter: Parameter, rng: random.Random) -> Scalar | None:
     if isinstance(parameter, Choice):
         return rng.choice(parameter.values)
     if parameter.step is not None:
-        return _stepped(parameter, rng.randint(0, _steps(parameter)))
+        return stepped(parameter, rng.randint(0, steps(parameter)))
     if parameter.integer and not parameter.log:
         return rng.randint(int(parameter.low), int(parameter.high))
     return _between(parameter, rng.random())
 
 
-def _steps(span: Range) -> int:
+def steps(span: Range) -> int:
+    """How many steps fit between the ends of a range that has them."""
     return int((_exact(span.high) - _exact(span.low)) / _exact(span.step or 1))
 
 
-def _stepped(span: Range, index: int) -> int | float:
+def stepped(span: Range, index: int) -> int | float:
+    """The number `index` steps above the low end."""
     # Decimals of what was written: 0.8 + 2 × 0.05 is 0.9, not 0.9000000000000001.
     value = _exact(span.low) + index * _exact(span.step or 1)
     return int(value) if span.integer else float(value)
@@ -69,6 +71,11 @@ def _between(span: Range, share: float) -> int | float:
         value = math.exp(math.log(low) * (1 - share) + math.log(high) * share)
     else:
         value = low * (1 - share) + high * share
+    return rounded(span, value)
+
+
+def rounded(span: Range, value: float) -> int | float:
+    """The number of the range next to `value`, as command lines show it."""
     # More than four digits would only make command lines hard to read.
-    rounded = round(value) if span.integer else float(f"{value:.4g}")
-    return min(max(rounded, span.low), span.high)
+    near = round(value) if span.integer else float(f"{value:.4g}")
+    return min(max(near, span.low), span.high)

@@ -265,6 +265,21 @@ class Journal:
             await _event(db, "task.retry", task, None, {"experiments": cursor.rowcount})
         return cursor.rowcount
 
+    async def live(self, key: str, data: object) -> None:
+        """Keep the newest of something a console shows: `gpus` or `containers`."""
+        async with self._transaction() as db:
+            await db.execute(
+                "INSERT INTO live (key, at, data) VALUES (?, ?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET at = excluded.at, data = excluded.data",
+                (key, time.time(), json.dumps(data)),
+            )
+
+    async def leased(self) -> frozenset[str]:
+        """Resources that starts hold."""
+        async with self._turn:
+            rows = await self._db.execute_fetchall("SELECT resource FROM leases")
+        return frozenset(row["resource"] for row in rows)
+
     async def console_seen(self) -> float:
         """When a console last gave a sign of life; 0 for never."""
         async with self._turn:

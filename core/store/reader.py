@@ -11,10 +11,11 @@ import aiosqlite
 from core.paths import Home
 from core.store.connection import connect
 from core.store.lock import runner_status
-from core.store.rows import Row, failure_of, measurement_view, verdict_of
+from core.store.rows import Row, failure_of, live_view, measurement_view, verdict_of
 from core.store.schema import found_version
 from core.store.views import (
     ExperimentView,
+    LiveView,
     MeasurementView,
     PhaseView,
     RunnerView,
@@ -82,6 +83,11 @@ class Reader:
         if not rows:
             return None
         return TaskDetail(_task(rows[0]), await self._experiments(task), await self._events(task))
+
+    async def live(self) -> LiveView:
+        """GPUs and containers as the runner last saw them; empty while it keeps none."""
+        rows = {row["key"]: row for row in await self._rows("SELECT * FROM live")}
+        return live_view(rows)
 
     async def reply(self, command: int) -> tuple[bool, str, str | None]:
         """(done, reply, error) of a command that was asked."""

@@ -6,10 +6,12 @@ import dataclasses
 import json
 import sqlite3
 from collections.abc import Mapping
+from typing import Any
 
+from core.gpu import Gpu, GpuProcess
 from core.metrics import Distribution, Measurement
 from core.store.schema import METRICS, STATISTICS
-from core.store.views import MeasurementView, VerdictView
+from core.store.views import ContainerView, LiveView, MeasurementView, VerdictView
 from core.values import Failure, FailureKind, Purpose
 
 Row = sqlite3.Row
@@ -42,6 +44,31 @@ def verdict_of(text: str | None) -> VerdictView | None:
     fields = json.loads(text)
     interval = fields.pop("interval")
     return VerdictView(**fields, interval=tuple(interval) if interval else None)
+
+
+def live_view(rows: Mapping[str, Row]) -> LiveView:
+    """What table `live` holds, by key: `gpus` and `containers`, each with a note."""
+    none: dict[str, Any] = {"items": [], "note": None}
+    gpus = json.loads(rows["gpus"]["data"]) if "gpus" in rows else none
+    boxes = json.loads(rows["containers"]["data"]) if "containers" in rows else none
+    return LiveView(
+        at=max((row["at"] for row in rows.values()), default=0.0),
+        gpus=tuple(_gpu(one) for one in gpus["items"]),
+        gpu_note=gpus["note"],
+        containers=tuple(_container(one) for one in boxes["items"]),
+        container_note=boxes["note"],
+    )
+
+
+def _gpu(fields: dict[str, Any]) -> Gpu:
+    processes = tuple(GpuProcess(**one) for one in fields.pop("processes"))
+    return Gpu(**fields, processes=processes)
+
+
+def _container(fields: dict[str, Any]) -> ContainerView:
+    environment = tuple((name, value) for name, value in fields["environment"])
+    lists = {name: tuple(fields[name]) for name in ("ports", "gpus")}
+    return ContainerView(**{**fields, **lists, "environment": environment})
 
 
 def measurement_columns(data: Measurement) -> Mapping[str, object]:

@@ -35,6 +35,7 @@ from core.values import looks_secret, url_credentials
 
 _LATENCY_LIMITS = tuple(f"{metric}_{statistic}" for metric in METRICS for statistic in STATISTICS)
 _LIMITS = (*_LATENCY_LIMITS, "error_rate", "throughput_min", "attainment")
+_STRATEGIES = ("auto", "grid", "random", "tpe")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _SIZE = re.compile(r"[0-9]+[bkmgBKMG]?")
@@ -165,8 +166,6 @@ def _variable(name: str, node: Node) -> str:
 
 def strategy(node: Node) -> str:
     word = text(node)
-    if word == "tpe":
-        raise node.refuse("strategy tpe is not available yet; write auto, grid or random")
-    if word not in {"auto", "grid", "random"}:
-        raise node.refuse(f"unknown strategy '{word}'{nearest(word, ('auto', 'grid', 'random'))}")
+    if word not in _STRATEGIES:
+        raise node.refuse(f"unknown strategy '{word}'{nearest(word, _STRATEGIES)}")
     return word

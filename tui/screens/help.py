@@ -16,7 +16,7 @@ _KEYS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     (
         "everywhere",
         (
-            ("1 2 3", "tasks, one task, its logs"),
+            ("1 2 3 4 5", "tasks, one task, its logs, GPUs, containers"),
             ("↑ ↓ j k g G", "move; g to the first, G to the last"),
             (
                 "p",
@@ -34,6 +34,14 @@ _KEYS: tuple[tuple[str, tuple[Key, ...]], ...] = (
             ("o", "newest first, or best first"),
             ("s", "skip the experiment at work"),
             ("l", "the log of the experiment under the cursor"),
+        ),
+    ),
+    (
+        "containers",
+        (
+            ("enter", "what it is, and its environment as it really has it"),
+            ("l", "the log of its experiment"),
+            ("x", "stop and remove it, after a question; only ours"),
         ),
     ),
     (

@@ -9,8 +9,11 @@ from core.values import TaskState
 from tui.line import Line, Span, Tone, apart, line, width
 from tui.snapshot import Snapshot
 from tui.views import words
+from tui.views.bars import gauges
 
 _WAITING = frozenset({TaskState.QUEUED, TaskState.RUNNING})
+
+_FRESH = 10.0
 
 Key = tuple[str, str]
 """A key and what it does, for the bottom line."""
@@ -24,8 +27,11 @@ def status_line(view: Snapshot, now: float, cells: int) -> Line:
         parts.append(Span(f"✖ {view.error}", Tone.BAD))
     elif task:
         parts += [f"{task.name} ", Span(words.progress(task.done, task.planned), Tone.DIM)]
-    clock = time.strftime("%H:%M", time.localtime(now))
-    return apart(line(*parts), line(Span(f"{clock} ", Tone.DIM)), cells)
+    left, clock = line(*parts), line(Span(time.strftime(" %H:%M ", time.localtime(now)), Tone.DIM))
+    if view.runner.alive and now - view.live.at < _FRESH:
+        room = cells - width(left) - width(clock) - 3
+        left = (*left, Span("   "), *gauges(view.live, room))
+    return apart(left, clock, cells)
 
 
 def _runner(view: Snapshot, now: float) -> Line:

@@ -1,0 +1,158 @@
+"""From a LaunchSpec to a container that runs, or to nothing at all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.errors import APIError, DockerException
+from docker.types import DeviceRequest, Mount
+
+from core import settings
+from core.deploy.base import StartError
+from core.deploy.docker import faults
+from core.deploy.docker.daemon import Daemon
+from core.deploy.docker.ending import gone_all
+from core.deploy.docker.image import Progress, pull
+from core.deploy.docker.labels import Labels
+from core.deploy.docker.running import DockerRunning
+from core.deploy.docker.threads import finished, in_thread
+from core.values import Container, LaunchSpec
+
+_NAMES = 5
+_CONFLICT = 409
+
+# The log is read from the daemon, also again from its beginning: none of it may be rotated
+# away or dropped, whatever the daemon's own settings say.
+_LOG = {"type": "json-file", "config": {"max-size": "1t", "mode": "blocking"}}
+
+
+async def start(
+    spec: LaunchSpec,
+    environment: Mapping[str, str],
+    log: Path,
+    labels: Labels,
+    *,
+    progress: Progress,
+    pull_limit: float,
+    daemon: Daemon | None = None,
+) -> DockerRunning:
+    """Pull what is missing, create and start; the output is appended to `log`.
+
+    `environment` is all the container gets besides its image's own. Raises StartError;
+    then, and when cancelled, no container of these labels is left.
+    """
+    daemon = daemon or Daemon()
+    box = spec.container
+    assert box is not None
+    await pull(box.image, progress, pull_limit, daemon)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        facts = await finished(
+            in_thread(lambda: _launched(daemon, box, spec.argv, environment, labels))
+        )
+    except BaseException:
+        await gone_all(daemon, labels.filters)
+        raise
+    return DockerRunning(daemon, facts, log)
+
+
+def _launched(
+    daemon: Daemon,
+    box: Container,
+    argv: tuple[str, ...],
+    environment: Mapping[str, str],
+    labels: Labels,
+) -> dict[str, Any]:
+    """Facts of a container that was started."""
+
+    def work(client: APIClient) -> dict[str, Any]:
+        made = _created(client, _config(client, box, argv, environment, labels), labels.name)
+        client.start(made)
+        return _facts(client, client.inspect_container(made))
+
+    try:
+        return daemon.call(work)
+    except DockerException as error:
+        raise StartError(faults.of_start(error)) from None
+
+
+def _created(client: APIClient, config: Mapping[str, Any], stem: str) -> str:
+    """The id of a new container under a name that nobody has."""
+    for attempt in range(_NAMES):
+        name = f"{stem}-{secrets.token_hex(2)}"
+        try:
+            return str(client.create_container_from_config(config, name)["Id"])
+        except APIError as error:
+            if error.status_code != _CONFLICT or attempt == _NAMES - 1:
+                raise
+    raise AssertionError
+
+
+def _config(
+    client: APIClient,
+    box: Container,
+    argv: tuple[str, ...],
+    environment: Mapping[str, str],
+    labels: Labels,
+) -> Any:
+    """What the daemon is asked for; `LaunchSpec.shell` says the same as a command."""
+    published = {} if box.network == "host" else {box.port: ("127.0.0.1", box.port)}
+    host = client.create_host_config(
+        network_mode=box.network,
+        port_bindings=published,
+        ipc_mode=box.ipc,
+        shm_size=box.shm_size,
+        mounts=[_mount(one) for one in box.mounts],
+        device_requests=_devices(box.devices),
+        log_config=_LOG,
+    )
+    return client.create_container_config(
+        box.image,
+        [*box.entrypoint[1:], *argv],
+        entrypoint=list(box.entrypoint[:1]) or None,
+        environment=dict(environment),
+        labels=labels.values,
+        ports=list(published),
+        user=box.user,
+        host_config=host,
+    )
+
+
+def _mount(written: str) -> Mount:
+    """`SOURCE:TARGET[:ro|rw]`; a source that is no path names a volume."""
+    source, target, *mode = written.split(":")
+    # A bind mount of this kind is refused when its source is missing; `-v` would make it, as root.
+    kind = "bind" if source.startswith("/") else "volume"
+    return Mount(target, source, type=kind, read_only=mode == ["ro"])
+
+
+def _devices(devices: tuple[str, ...]) -> list[DeviceRequest] | None:
+    if not devices:
+        return None
+    return [DeviceRequest(device_ids=list(devices), capabilities=[["gpu"]])]
+
+
+def _facts(client: APIClient, box: Mapping[str, Any]) -> dict[str, Any]:
+    """For the manifest: what was really started, secrets masked."""
+    image = client.inspect_image(box["Image"])
+    pairs = (entry.partition("=") for entry in box["Config"]["Env"] or ())
+    effective = {name: value for name, _, value in pairs}
+    return {
+        "container": box["Id"],
+        "container_name": box["Name"].removeprefix("/"),
+        "image": box["Config"]["Image"],
+        "image_digest": _digest(image, box["Config"]["Image"]),
+        "image_id": image["Id"],
+        "container_environment": settings.masked_environment(effective),
+    }
+
+
+def _digest(image: Mapping[str, Any], name: str) -> str:
+    """REPOSITORY@sha256:… by which it can be pulled again; an image made here has only an id."""
+    digests: list[str] = image.get("RepoDigests") or []
+    same = [one for one in digests if name.startswith(one.partition("@")[0])]
+    return next(iter([*same, *digests]), str(image["Id"]))

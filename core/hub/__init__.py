@@ -1,0 +1,1 @@
+"""What is fetched from the Hugging Face Hub, or found in its cache."""

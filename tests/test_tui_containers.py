@@ -1,0 +1,224 @@
+"""The containers screen, driven by keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from core.store.views import LiveView, RunnerView
+from tests.container_samples import (
+    ENDED,
+    ENGINE,
+    GPUS,
+    HOSTILE,
+    LIVE,
+    NO_DOCKER,
+    NOTHING,
+    STRANGER,
+    WITHOUT_DOCKER,
+)
+from tests.test_tui import NARROW, WIDE, console, text, until, write_log
+from tests.tui_sample import CHAT, DETAIL, NOW, FakeSource
+from tui.app import AutotunerApp
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.containers import ContainerScreen, ContainersScreen
+from tui.screens.log import LogScreen
+from tui.views.containers import short_image
+from tui.widgets.table import Table
+
+
+def machine(live: LiveView = LIVE) -> FakeSource:
+    source = FakeSource(DETAIL)
+    source.seen = live
+    return source
+
+
+@asynccontextmanager
+async def containers(
+    source: FakeSource, home: Path, size: tuple[int, int] = NARROW
+) -> AsyncIterator[tuple[AutotunerApp, Pilot]]:
+    async with console(source, home, size) as (app, pilot):
+        app.switch_screen(ContainersScreen())
+        await until(pilot, lambda: isinstance(app.screen, ContainersScreen))
+        await pilot.pause()
+        yield app, pilot
+
+
+async def test_ours_first_with_what_they_use(tmp_path):
+    live = replace(LIVE, containers=(STRANGER, ENGINE, ENDED))
+    async with containers(machine(live), tmp_path) as (app, _):
+        rows = app.screen.query_one(Table).lines
+        assert len(rows) == 3
+        assert "qwen3-8b-chat #8" in rows[0]
+        assert "● running" in rows[0]
+        assert "12m34s" in rows[0]
+        assert rows[0].endswith("7.9    18.2  0, 1")
+        assert "▪ exited" in rows[1]
+        assert rows[2].startswith("training")
+        assert rows[2].endswith("31.5   212.0  2")
+        assert "2 of ours  1 of others on GPUs" in text(app)
+        assert "vllm-openai" not in text(app)
+        assert all(len(line) <= 80 for line in text(app).splitlines())
+
+
+async def test_wide_shows_image_and_ports(tmp_path):
+    async with containers(machine(), tmp_path, WIDE) as (app, _):
+        rows = app.screen.query_one(Table).lines
+        assert "vllm/vllm-openai:v0.32.0 " in rows[0]
+        assert "43817" in rows[0]
+        assert "ml/trainer:2026.11" in rows[2]
+        assert "0.0.0.0:6006" in rows[2]
+
+
+async def test_enter_shows_the_environment(tmp_path):
+    async with containers(machine(), tmp_path) as (app, pilot):
+        await pilot.press("enter")
+        assert isinstance(app.screen, ContainerScreen)
+        await until(pilot, lambda: "HF_TOKEN=•••" in text(app))
+        screen = text(app)
+        assert "HTTPS_PROXY=http://•••@proxy.example.com:3128" in screen
+        assert "127.0.0.1:43817 → 43817/tcp" in screen
+        assert f"0 ({GPUS[0].uuid})" in screen
+        assert "not ours" not in screen
+        await pilot.press("escape")
+        assert isinstance(app.screen, ContainersScreen)
+
+
+async def test_a_container_that_goes_away_while_it_is_looked_at(tmp_path):
+    source = machine()
+    async with containers(source, tmp_path) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: "HF_HOME" in text(app))
+        source.seen = replace(LIVE, containers=(STRANGER,))
+        await until(pilot, lambda: "This container is gone." in text(app))
+        assert "HF_HOME" in text(app)
+        await pilot.press("x", "l", "escape")
+        assert isinstance(app.screen, ContainersScreen)
+        assert source.asked == []
+
+
+@pytest.mark.parametrize("keys", [(), ("enter",)])
+async def test_stop_asks_first(tmp_path, keys):
+    source = machine()
+    async with containers(source, tmp_path) as (app, pilot):
+        await pilot.press(*keys, "x")
+        assert isinstance(app.screen, ConfirmScreen)
+        assert "#8 runs in it and fails" in " ".join(text(app).replace("│", "").split())
+        await pilot.press("n")
+        assert source.asked == []
+        await pilot.press("x", "y")
+        await until(pilot, lambda: source.asked == [("stop", ENGINE.id)])
+        await until(pilot, lambda: "stop done" in text(app))
+
+
+async def test_one_that_has_ended_is_removed_and_nothing_fails(tmp_path):
+    async with containers(machine(), tmp_path) as (app, pilot):
+        await pilot.press("j", "x")
+        shown = " ".join(text(app).replace("│", "").split())
+        assert f"Remove {ENDED.name}? It has ended." in shown
+
+
+async def test_others_are_only_shown(tmp_path):
+    source = machine()
+    async with containers(source, tmp_path) as (app, pilot):
+        await pilot.press("G", "x")
+        await until(pilot, lambda: "is not ours" in text(app))
+        assert isinstance(app.screen, ContainersScreen)
+        await pilot.press("l", "p", "r")
+        assert isinstance(app.screen, ContainersScreen)
+        await pilot.press("enter")
+        await until(pilot, lambda: "not ours: read-only" in text(app))
+        assert "WANDB_API_KEY=•••" in text(app)
+        await pilot.press("x", "l")
+        assert isinstance(app.screen, ContainerScreen)
+        assert source.asked == []
+
+
+async def test_refusal_is_said(tmp_path):
+    source = machine()
+    source.refusal = "it went away [/red]"
+    async with containers(source, tmp_path) as (app, pilot):
+        await pilot.press("x", "y")
+        await until(pilot, lambda: "it went away [/red]" in text(app))
+
+
+@pytest.mark.parametrize("keys", [(), ("enter",)])
+async def test_l_opens_the_log_of_the_experiment(tmp_path, keys):
+    write_log(tmp_path, 7, "engine", 5)
+    write_log(tmp_path, 8, "engine", 9)
+    async with containers(machine(), tmp_path) as (app, pilot):
+        await pilot.press("j", *keys, "l")
+        await until(pilot, lambda: isinstance(app.screen, LogScreen))
+        await until(pilot, lambda: "#7  engine log" in text(app))
+        await until(pilot, lambda: "engine line 4" in text(app))
+        assert app.opened == CHAT.id
+
+
+async def test_pause_is_for_the_task_of_the_container(tmp_path):
+    source = machine()
+    async with containers(source, tmp_path) as (_, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: source.asked == [("pause", CHAT.id)])
+
+
+async def test_hostile_names_are_shown_as_they_are(tmp_path):
+    live = replace(LIVE, containers=(HOSTILE,))
+    async with containers(machine(live), tmp_path, WIDE) as (app, pilot):
+        assert "[red]x[/tmp/x]" in text(app)
+        assert "[blink]odd" in text(app)
+        assert "gone[/red] #8" in text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "[i]=" in text(app))
+        await pilot.press("x")
+        await until(pilot, lambda: "Stop [red]x" in text(app))
+        await pilot.press("n")
+        screen = text(app)
+        assert not any(bad in screen for bad in ("\x1b", "\x07", "\u202e"))
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+@pytest.mark.parametrize(
+    ("live", "alive", "said"),
+    [
+        (NOTHING, True, "deploy: docker"),
+        (WITHOUT_DOCKER, True, NO_DOCKER),
+        (LiveView(), True, "reading"),
+        (LiveView(), False, "none is at work"),
+    ],
+)
+async def test_none_says_why_and_what_to_expect(tmp_path, size, live, alive, said):
+    source = machine(live)
+    source.alive = RunnerView(alive=alive)
+    async with containers(source, tmp_path, size) as (app, pilot):
+        await until(pilot, lambda: said in " ".join(text(app).split()))
+        await pilot.press("enter", "l", "x")
+        assert isinstance(app.screen, ContainersScreen)
+        assert source.asked == []
+
+
+async def test_old_figures_are_said_to_be_old(tmp_path):
+    source = machine(replace(LIVE, at=NOW - 3600))
+    source.alive = RunnerView(alive=False)
+    async with containers(source, tmp_path) as (app, _):
+        assert "seen 1h00m ago, no runner is at work" in text(app)
+
+
+@pytest.mark.parametrize(
+    ("image", "short"),
+    [
+        ("vllm/vllm-openai:v0.32.0", "vllm/vllm-openai:v0.32.0"),
+        ("vllm/vllm-openai@sha256:" + "ab" * 32, "vllm/vllm-openai"),
+        ("ghcr.io/a/b/c:1", "a/b/c:1"),
+        ("localhost/x:1", "x:1"),
+        ("127.0.0.1:5000/x:1", "x:1"),
+        ("busybox", "busybox"),
+        ("sha256:" + "ab" * 32, "sha256:abababababab"),
+    ],
+)
+def test_image_names(image, short):
+    assert short_image(image) == short

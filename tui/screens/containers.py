@@ -1,0 +1,148 @@
+"""5: containers, and one of them with its environment."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from core.store.views import ContainerView
+from tui.line import Line, Span, Tone
+from tui.screens.base import View
+from tui.screens.confirm import ConfirmScreen
+from tui.views.containers import (
+    ENDED,
+    container_grid,
+    container_report,
+    head_line,
+    no_containers,
+    owner,
+)
+from tui.views.status import Key
+from tui.widgets.base import Lines
+from tui.widgets.page import Page
+from tui.widgets.table import Table
+
+_GONE: Line = (Span("This container is gone.", Tone.DIM),)
+
+
+class _OfContainers(View):
+    """What both screens do with one container."""
+
+    CSS_PATH = "containers.tcss"
+
+    def chosen(self) -> str | None:
+        """The id of the container that keys are meant for."""
+        raise NotImplementedError
+
+    @property
+    def container(self) -> ContainerView | None:
+        found = self.console.snapshot.live.containers
+        return next((one for one in found if one.id == self.chosen()), None)
+
+    def target(self) -> str | None:
+        """The task of ours; nothing is asked for the container of somebody else."""
+        return self.container.task if self.container and self.container.ours else None
+
+    def action_stop(self) -> None:
+        if (one := self._ours()) is None:
+            return
+        whose = owner(self.console.snapshot, one)
+        question, yes = f"Stop {one.name}? {whose} runs in it and fails.", "stop the container"
+        if one.state in ENDED:
+            question, yes = f"Remove {one.name}? It has ended.", "remove the container"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.console.stop_container(one.id)
+
+        self.app.push_screen(ConfirmScreen(question, yes), answered)
+
+    async def action_log(self) -> None:
+        one = self._ours()
+        if one and one.task and one.experiment is not None:
+            await self.leave()
+            self.console.opened = one.task
+            self.console.open_log(one.experiment)
+
+    async def leave(self) -> None:
+        """Make room for another screen."""
+
+    def _ours(self) -> ContainerView | None:
+        """The container under the cursor; None, and said, when it is somebody else's."""
+        one = self.container
+        if one is not None and not one.ours:
+            text = f"{one.name} is not ours: it is only shown"
+            self.notify(text, markup=False, timeout=4)
+            return None
+        return one
+
+
+class ContainersScreen(_OfContainers):
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        ("enter", "environment"),
+        ("l", "log"),
+        ("x", "stop"),
+        ("esc", "back"),
+        ("q", "leave"),
+        ("?", "help"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "log", show=False),
+        Binding("x", "stop", show=False),
+        Binding("escape", "app.go('tasks')", show=False),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield Lines(id="head")
+        yield Table(id="containers")
+
+    def fill(self) -> None:
+        view, now = self.console.snapshot, self.console.now()
+        self.query_one("#head", Lines).show(lambda cells: [head_line(view, now, cells)])
+        self.query_one(Table).show(container_grid(view, now), no_containers(view))
+
+    def chosen(self) -> str | None:
+        return self.query_one(Table).cursor
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        self.app.push_screen(ContainerScreen(event.key))
+
+
+class ContainerScreen(_OfContainers):
+    """One container, kept on the screen as it last was when it goes away."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        ("l", "log"),
+        ("x", "stop"),
+        ("esc", "back"),
+        ("?", "help"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "log", show=False),
+        Binding("x", "stop", show=False),
+        Binding("escape", "dismiss", show=False),
+    ]
+
+    def __init__(self, container: str) -> None:
+        super().__init__()
+        self._container = container
+        self._last: ContainerView | None = None
+
+    def body(self) -> ComposeResult:
+        yield Page(id="report")
+
+    def fill(self) -> None:
+        view, now, found = self.console.snapshot, self.console.now(), self.container
+        self._last = last = found or self._last
+        gone: tuple[Line, ...] = () if found else (_GONE, ())
+        self.query_one(Page).show(
+            lambda cells: [*gone, *(container_report(view, last, now, cells) if last else ())]
+        )
+
+    def chosen(self) -> str | None:
+        return self._container
+
+    async def leave(self) -> None:
+        await self.dismiss()
