@@ -28,7 +28,7 @@ class Teller:
         try:
             os.write(self._out, line)  # one call, so that the lines of two threads do not mix
         except BrokenPipeError:
-            pass
+            os._exit(1)
 
 
 def main(model: str) -> int:

@@ -48,10 +48,10 @@ class _OfContainers(View):
     def action_stop(self) -> None:
         if (one := self._ours()) is None:
             return
-        whose = owner(self.console.snapshot, one)
-        question, yes = f"Stop {one.name}? {whose} runs in it and fails.", "stop the container"
+        whose = owner(self.console.snapshot, one) or one.name
+        question, yes = f"Stop the container of {whose}? The experiment fails.", "stop it"
         if one.state in ENDED:
-            question, yes = f"Remove {one.name}? It has ended.", "remove the container"
+            question, yes = f"Remove {one.name}? It has ended.", "remove it"
 
         def answered(yes: bool | None) -> None:
             if yes:

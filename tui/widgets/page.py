@@ -37,7 +37,9 @@ class Page(Toned, ScrollView, can_focus=True):
         self._remake()
 
     def _remake(self) -> None:
-        lines = tuple(self._build(self.size.width)) if self.size.width else ()
+        # The scrollbar lies over the last column.
+        width = self.size.width - self.styles.scrollbar_size_vertical
+        lines = tuple(self._build(width)) if width > 0 else ()
         if lines != self._lines:
             self._lines = lines
             self.virtual_size = Size(self.size.width, len(lines))
