@@ -13,7 +13,6 @@ from tests.container_samples import HOSTILE, LIVE, NOTHING, WITHOUT_DOCKER
 from tests.gpu_samples import MACHINES, history
 from tests.tui_sample import CHAT, DETAIL, NOW, FakeSource
 from tui.app import AutotunerApp
-from tui.screens.containers import ContainersScreen
 from tui.screens.gpus import GpusScreen
 
 _KEYS = {
@@ -84,7 +83,7 @@ async def draw_containers(folder: Path, home: Home, size: tuple[int, int]) -> No
         app = AutotunerApp(source, home, clock=lambda: NOW)
         async with app.run_test(size=size) as pilot:
             await _until(pilot, lambda: app.snapshot.loaded)  # noqa: B023
-            app.switch_screen(ContainersScreen())
+            await pilot.press("5")
             await pilot.pause(0.1)
             await pilot.press(*keys)
             await pilot.pause(0.2)

@@ -113,11 +113,11 @@ def container_report(view: Snapshot, one: ContainerView, now: float, cells: int)
     title = apart(line(Span(one.name, Tone.STRONG), mark), (state(one),), cells)
     up = _uptime(one, now)
     indices = _indices(view.live)
-    gpus = ", ".join(f"{indices[n]} ({n})" if n in indices else n for n in one.gpus)
+    gpus = ", ".join(f"{indices[n]}:{n}" if n in indices else n for n in one.gpus)
     facts = {
         "task": owner(view, one) if one.ours else "",
         "image": one.image,
-        "id": one.id,
+        "id": one.id[:12],
         "up": "" if up is words.NONE else up.text,
         "ports": ", ".join(one.ports),
         "GPUs": gpus or "none",
