@@ -176,4 +176,4 @@ def test_relative_places_start_from_the_task_file(tmp_path: Path) -> None:
 def test_examples_are_valid(name: Path) -> None:
     task = load(name)
     assert task.parameters
-    assert task.engine in {"vllm", "simulated"}
+    assert task.engine in {"vllm", "sglang", "simulated"}

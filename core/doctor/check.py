@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from docker.errors import APIError, NotFound
+
 from core import settings
+from core.deploy.base import StartError
+from core.deploy.docker import Daemon
+from core.deploy.docker.faults import said
 from core.doctor.own import bench_check, home_check
 from core.doctor.report import Check, Verdict
 from core.engines import registry
@@ -18,12 +23,13 @@ from core.engines.registry import launch
 from core.paths import Home
 from core.settings import Settings
 from core.space import Space, build
-from core.task import Task
+from core.task import DockerOptions, Task
 from core.values import InputError
 
 # What a start is taken to cost when nothing was measured yet, and the levels of a ladder.
 _START_SECONDS = 60.0
 _LADDER_LEVELS = 7
+_DOCKER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,10 @@ def examine(task: Task, home: Home, cwd: Path, environ: Mapping[str, str]) -> Re
     resolved = settings.resolve(cwd, environ, settings.references(task.environment))
     checks = [
         home_check(home),
-        _program(task, resolved),
+        _image(task, resolved) if task.deploy == "docker" else _program(task, resolved),
         bench_check(),
         _environment(task, resolved),
+        *_unused(task),
         *(Check("settings", Verdict.WARNING, text) for text in settings.warnings(resolved)),
     ]
     return Report(tuple(checks), _plan(task, space, Host.of(resolved, home.cache)))
@@ -77,8 +84,33 @@ def _program(task: Task, resolved: Settings) -> Check:
         "program",
         Verdict.FAILURE,
         f"{program} is not there, or may not be run",
-        "install the engine, or name its program with `command:` in the task file",
+        "install it, name the program with `command:` in the task file, or use deploy: docker",
     )
+
+
+def _image(task: Task, resolved: Settings) -> Check:
+    """Whether the daemon answers and has the image; one that is missing is pulled later."""
+    image = task.image or registry.find(task.engine).image or ""
+    daemon = Daemon(resolved.values.get("DOCKER_HOST"), timeout=_DOCKER_SECONDS)
+    try:
+        found = daemon.call(lambda client: client.inspect_image(image)["Id"])
+    except NotFound:
+        return Check("image", Verdict.WARNING, f"{image} is not here and will be pulled first")
+    except StartError as error:
+        return Check("image", Verdict.FAILURE, error.failure.message, error.failure.advice)
+    except APIError as error:
+        return Check("image", Verdict.FAILURE, f"{image}: {said(error)}", "correct `image:`")
+    return Check("image", Verdict.OK, f"{image} is {found[:19]}")
+
+
+def _unused(task: Task) -> list[Check]:
+    """What only containers have, said of a process."""
+    named = {"image": task.image, "mounts": task.mounts, "docker": task.docker != DockerOptions()}
+    given = [name for name, value in named.items() if value]
+    if task.deploy == "docker" or not given:
+        return []
+    text = f"{', '.join(given)}: used only with deploy: docker"
+    return [Check("deploy", Verdict.WARNING, text, "write deploy: docker, or take it out")]
 
 
 def _environment(task: Task, resolved: Settings) -> Check:
