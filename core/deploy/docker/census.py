@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from docker import APIClient
@@ -19,13 +21,18 @@ from core.deploy.docker.threads import in_thread
 from core.store.views import ContainerView
 from core.values import Failure, FailureKind
 
-_WINDOW = 0.25
+_AT_ONCE = 16
 _NO_GPUS = {"", "none", "void"}
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?")
 _INACTIVE = ("inactive_file", "total_inactive_file")  # cgroup v2, v1
 
 
+_before: dict[str, _Sample] = {}
+"""The last reading of each container: how much it works is the difference of two."""
+
+
 class _Sample(NamedTuple):
-    """A reading: monotonic seconds, CPU seconds used since the start, bytes of memory."""
+    """A reading: the daemon's time and the CPU time since the start, seconds; bytes of memory."""
 
     at: float
     cpu: float
@@ -35,7 +42,7 @@ class _Sample(NamedTuple):
 async def snapshot(home: str, daemon: Daemon | None = None) -> tuple[ContainerView, ...]:
     """Containers of this home first, then running ones that hold GPUs. StartError without Docker.
 
-    CPU is what was used within a quarter of a second.
+    CPU is what was used since the snapshot before; a container's first one does not know it.
     """
     daemon = daemon or Daemon(timeout=5.0)
     try:
@@ -129,36 +136,47 @@ def _ports(box: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _time(text: str) -> float | None:
-    """Epoch seconds; None: never started."""
-    at = datetime.fromisoformat(text[:19] + "+00:00")  # Docker's times are UTC
-    return at.timestamp() if at.year > 1 else None
+    """Epoch seconds of `2026-01-31T10:20:30.123456789Z`; None: it has not come to that."""
+    if not (match := _TIMESTAMP.match(text)):
+        return None
+    at = datetime.fromisoformat(f"{match[1]}+00:00")
+    return at.timestamp() + float(f"0{match[2] or ''}") if at.year > 1 else None
 
 
 def _loads(
-    client: APIClient, containers: Iterable[str]
+    client: APIClient, containers: Sequence[str]
 ) -> dict[str, tuple[float | None, int | None]]:
-    """Cores in use and bytes of memory, from two readings; without those that went away."""
-    first = {one: sample for one in containers if (sample := _sample(client, one))}
-    if first:
-        time.sleep(_WINDOW)
-    second = {one: sample for one in first if (sample := _sample(client, one))}
-    return {one: (_cores(first[one], sample), sample.memory) for one, sample in second.items()}
+    """Cores in use and bytes of memory; without containers that went away."""
+    # A daemon may take a second to answer this, for each.
+    with ThreadPoolExecutor(_AT_ONCE) as readers:
+        samples = dict(
+            zip(containers, readers.map(partial(_sample, client), containers), strict=True)
+        )
+    found = {one: sample for one, sample in samples.items() if sample is not None}
+    loads = {
+        one: (_cores(_before.get(one), sample), sample.memory) for one, sample in found.items()
+    }
+    _before.clear()
+    _before.update(found)
+    return loads
 
 
-def _cores(before: _Sample, after: _Sample) -> float | None:
-    used, passed = after.cpu - before.cpu, after.at - before.at
-    return used / passed if passed > 0 and used >= 0 else None
+def _cores(before: _Sample | None, after: _Sample) -> float | None:
+    if before is None or after.at <= before.at or after.cpu < before.cpu:
+        return None
+    return (after.cpu - before.cpu) / (after.at - before.at)
 
 
 def _sample(client: APIClient, container: str) -> _Sample | None:
     try:
         stats = client.stats(container, stream=False, one_shot=True)
-    except APIError:
+    except (APIError, OSError):
         return None
     cpu = stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
-    if cpu is None:
+    at = _time(stats.get("read", ""))
+    if cpu is None or at is None:
         return None
-    return _Sample(time.monotonic(), cpu / 1e9, _memory(stats.get("memory_stats", {})))
+    return _Sample(at, cpu / 1e9, _memory(stats.get("memory_stats", {})))
 
 
 def _memory(stats: Mapping[str, Any]) -> int | None:

@@ -51,13 +51,29 @@ async def start(
     await pull(box.image, progress, pull_limit, daemon)
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
-        facts = await finished(
+        facts, volumes = await finished(
             in_thread(lambda: _launched(daemon, box, spec.argv, environment, labels))
         )
     except BaseException:
         await gone_all(daemon, labels.filters)
         raise
-    return DockerRunning(daemon, facts, log)
+    return DockerRunning(daemon, facts, log, volumes)
+
+
+async def attach(container: str, log: Path, daemon: Daemon | None = None) -> DockerRunning:
+    """A container that an earlier program started; `log` holds what that has copied so far.
+
+    Raises StartError when there is no such container any more.
+    """
+    daemon = daemon or Daemon()
+    try:
+        facts, volumes = await in_thread(
+            lambda: daemon.call(lambda client: _known(client, container))
+        )
+    except DockerException as error:
+        raise StartError(faults.of_start(error)) from None
+    have = log.stat().st_size if log.exists() else 0
+    return DockerRunning(daemon, facts, log, volumes, have)
 
 
 def _launched(
@@ -66,13 +82,13 @@ def _launched(
     argv: tuple[str, ...],
     environment: Mapping[str, str],
     labels: Labels,
-) -> dict[str, Any]:
-    """Facts of a container that was started."""
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Facts of a container that was started, and the volumes that were made for it."""
 
-    def work(client: APIClient) -> dict[str, Any]:
+    def work(client: APIClient) -> tuple[dict[str, Any], tuple[str, ...]]:
         made = _created(client, _config(client, box, argv, environment, labels), labels.name)
         client.start(made)
-        return _facts(client, client.inspect_container(made))
+        return _known(client, made)
 
     try:
         return daemon.call(work)
@@ -134,6 +150,14 @@ def _devices(devices: tuple[str, ...]) -> list[DeviceRequest] | None:
     if not devices:
         return None
     return [DeviceRequest(device_ids=list(devices), capabilities=[["gpu"]])]
+
+
+def _known(client: APIClient, container: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Its facts, and the volumes that Docker made for it alone, because its image wants them."""
+    found = client.inspect_container(container)
+    asked = {one["Source"] for one in found["HostConfig"].get("Mounts") or ()}
+    names = (one.get("Name") for one in found.get("Mounts") or ())
+    return _facts(client, found), tuple(name for name in names if name and name not in asked)
 
 
 def _facts(client: APIClient, box: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,12 +33,15 @@ async def stopped(daemon: Daemon, container: str, limit: float) -> None:
     await daemon.patiently(work)
 
 
-async def gone(daemon: Daemon, container: str) -> bool:
-    """Remove a container and its anonymous volumes; whether it is really gone."""
+async def gone(daemon: Daemon, container: str, volumes: Sequence[str] = ()) -> bool:
+    """Remove a container and its anonymous volumes; whether it is really gone.
+
+    `volumes` are those volumes: when somebody else removes the container they may stay.
+    """
     deadline = time.monotonic() + _REMOVE_SECONDS
     while True:
         try:
-            if await daemon.patiently(lambda client: _removed(client, container)):
+            if await daemon.patiently(lambda client: _removed(client, container, volumes)):
                 return True
         except StartError:
             return False
@@ -62,12 +65,15 @@ def by_hand(container: str) -> str:
     return f"docker rm -f {container[:12]}"
 
 
-def _removed(client: APIClient, container: str) -> bool:
+def _removed(client: APIClient, container: str, volumes: Sequence[str]) -> bool:
     # Refusals tell little: it may be gone, or on its way. The look afterwards is what counts.
     with contextlib.suppress(APIError):
         client.remove_container(container, v=True, force=True)
     try:
         client.inspect_container(container)
     except NotFound:
+        for volume in volumes:
+            with contextlib.suppress(APIError):
+                client.remove_volume(volume)
         return True
     return False

@@ -147,6 +147,12 @@ _START = (
         "write `docker.shm_size:` like 16g, and `docker.ipc:` host, private or shareable",
     ),
     _Sign(
+        r"no such container",
+        FailureKind.DOCKER,
+        "the container is gone",
+        "retry the experiment",
+    ),
+    _Sign(
         r"no such image",
         FailureKind.IMAGE,
         "the image was removed before it could be started",

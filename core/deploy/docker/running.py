@@ -37,15 +37,22 @@ class _End:
 class DockerRunning:
     """One container of ours. Its log is copied from the first byte until it has ended.
 
-    `have` says how much of its output `log` holds already: 0 for a new container.
+    `volumes` were made for it alone. `have` says how much of its output `log` holds already:
+    0 for a new container.
     """
 
     def __init__(
-        self, daemon: Daemon, facts: Mapping[str, object], log: Path, have: int = 0
+        self,
+        daemon: Daemon,
+        facts: Mapping[str, object],
+        log: Path,
+        volumes: tuple[str, ...] = (),
+        have: int = 0,
     ) -> None:
         self.facts: Mapping[str, object] = dict(facts)
         self.id = str(facts["container"])
         self._daemon = daemon
+        self._volumes = volumes
         self._copy = LogCopy(daemon, self.id, log, have)
         self._stopping = False
         self._interrupted = False
@@ -79,7 +86,7 @@ class DockerRunning:
         with contextlib.suppress(StartError):
             await stopped(self._daemon, self.id, limit)
             await asyncio.wait({self._watch}, timeout=_LAST_BYTES)
-        removed = await gone(self._daemon, self.id)
+        removed = await gone(self._daemon, self.id, self._volumes)
         await self._unwatch()
         killed = ran and self.exit_code == -signal.SIGKILL
         left = () if removed else (f"container {self.id[:12]}: {by_hand(self.id)}",)
@@ -91,7 +98,6 @@ class DockerRunning:
         return self._watch.result() if over else None
 
     async def _unwatch(self) -> None:
-        self._copy.close()
         self._watch.cancel()
         await asyncio.gather(self._watch, return_exceptions=True)
 
@@ -110,6 +116,9 @@ class DockerRunning:
                     await asyncio.wait({copying}, timeout=_POLL)
         except StartError as error:
             return _End(-signal.SIGKILL, error.failure)
+        except asyncio.CancelledError:
+            self._copy.close()
+            raise
         await self._complete_log(copying)
         return self._judged(state)
 
