@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from core import __version__
+from core import __version__, settings
 from core.deploy import docker
 from core.deploy.process import end_labelled
 from core.paths import Home
@@ -19,11 +19,12 @@ from core.runner.work import Worker
 from core.store.journal import Journal
 from core.store.lock import RunnerLock
 from core.store.reader import Reader
-from core.values import AutotunerError
+from core.values import AutotunerError, TaskState
 
 log = logging.getLogger("autotuner.runner")
 
 _IDLE_SECONDS = 20.0
+_DOCKER_SECONDS = 10.0
 _POLL = 0.1
 
 
@@ -46,7 +47,7 @@ def main() -> int:
 
 async def _run(home: Home) -> None:
     async with Journal.open(home.database) as journal, Reader.open(home) as reader:
-        await _recover(home, journal)
+        await _recover(home, journal, reader)
         keeper = Keeper(home, journal)
         worker = Worker(home, journal, reader, keeper)
         desk = Desk(home, journal, reader, worker)
@@ -65,21 +66,33 @@ async def _run(home: Home) -> None:
         log.info("leaving")
 
 
-async def _recover(home: Home, journal: Journal) -> None:
+async def _recover(home: Home, journal: Journal, reader: Reader) -> None:
     """End what an earlier runner left: its processes first, then its open rows."""
-    left = (*await end_labelled(f"{home.label}/"), *await _sweep_containers(home))
+    left = (*await end_labelled(f"{home.label}/"), *await _sweep_containers(home, reader))
     if left:
         log.error("could not be ended: %s", left)
     await journal.interrupt_open()
 
 
-async def _sweep_containers(home: Home) -> tuple[str, ...]:
+async def _sweep_containers(home: Home, reader: Reader) -> tuple[str, ...]:
     """Containers of an earlier runner; without a Docker daemon there are none to end."""
-    try:
-        return await docker.sweep(home.label)
-    except AutotunerError as error:
-        log.info("no containers looked for: %s", error)
-        return ()
+    left: tuple[str, ...] = ()
+    for host in await _docker_hosts(home, reader):
+        try:
+            daemon = docker.Daemon(host, timeout=_DOCKER_SECONDS)
+            left += await docker.sweep(home.label, daemon=daemon)
+        except AutotunerError as error:
+            log.info("no containers looked for: %s", error)
+    return left
+
+
+async def _docker_hosts(home: Home, reader: Reader) -> set[str | None]:
+    """The daemons that running tasks used; None for the usual one."""
+    hosts: set[str | None] = {None}
+    for task in await reader.tasks():
+        if task.state is TaskState.RUNNING:
+            hosts.add(settings.read(home.settings(task.id)).values.get("DOCKER_HOST"))
+    return hosts
 
 
 async def _serve(group: asyncio.TaskGroup, journal: Journal, desk: Desk, worker: Worker) -> None:
