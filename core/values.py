@@ -294,3 +294,13 @@ def url_credentials(text: str) -> tuple[str, ...]:
 def mask_urls(text: str) -> str:
     """`text` with the credentials of its URLs hidden: `http://•••@host:port`."""
     return _URL_USER.sub("•••", text)
+
+
+def size_text(count: int) -> str:
+    """Bytes as a person reads them, in powers of 1000 as disks and the Hub count: `15.3 GB`."""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

@@ -273,6 +273,7 @@ def test_pause_resume_skip_and_cancel(program: Program):
 FAULTS = [
     ("command: [/nonexistent/engine]\n", "config", "/nonexistent/engine"),
     ("parameters: {no-such-flag: 1}\n", "bad_flag", "no-such-flag"),
+    ("tokenizer: ./empty\n", "tokenizer", "empty"),
 ]
 
 
@@ -281,6 +282,7 @@ def test_a_task_that_cannot_work_fails_with_kind_evidence_and_advice(
     program: Program, more: str, kind: str, evidence: str
 ):
     file = program.cwd / f"{kind}.yaml"
+    (program.cwd / "empty").mkdir(exist_ok=True)
     levels = "workload: {scenarios: ['D(40,10)'], concurrency: [1], requests: 4}\n"
     file.write_text(f"name: {kind}\nmodel: sim-8b\nengine: simulated\n{levels}{more}")
     done = program("run", str(file))

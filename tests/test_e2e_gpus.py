@@ -60,7 +60,7 @@ def test_a_gpu_that_somebody_else_uses_is_left_alone(machine: Machine):
 
 def test_when_none_is_free_the_owner_is_named(machine: Machine):
     machine.has(stub.gpu(0, 18.0, stub.process(os.getpid(), 17.5)))
-    file = machine.program.write("refused", seqs="[4]", levels="[1]")
+    file = machine.program.write("refused", seqs="[4]", levels="[1]", more="gpus: 1\n")
     done = machine.program("run", file, **machine.environment)
     assert done.returncode == 1
     failure = machine.program.show("refused")["experiments"][0]["failure"]
@@ -69,10 +69,10 @@ def test_when_none_is_free_the_owner_is_named(machine: Machine):
     assert failure["advice"]
 
 
-def test_gpus_0_asks_for_none(machine: Machine):
+def test_a_simulated_engine_asks_for_none_by_itself(machine: Machine):
     machine.has(stub.gpu(0, 18.0, stub.process(os.getpid(), 17.5)))
     file = machine.program.write(
-        "without", seqs="[4]", levels="[1]", more="gpus: 0\nbudget: {experiments: 1}\n"
+        "without", seqs="[4]", levels="[1]", more="budget: {experiments: 1}\n"
     )
     done = machine.program("run", file, **machine.environment)
     assert done.returncode == 0, done.stdout

@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 
 from core.hub.cache import RemoteFile, Repository, whole_snapshot
 from core.hub.files import wanted, weights
-from core.hub.outcome import size_text
 from core.hub.secrecy import GuardedStream, secrets_of
 from core.hub.trouble import Asked, failure_of, transient
-from core.values import FailureKind
+from core.values import FailureKind, size_text
 
 ASKED = Asked("org/tiny", "https://hub.invalid", token=True)
 SMALL = ["config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja"]

@@ -1,6 +1,7 @@
 """The one value that is started and printed: as a process, in a container."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ environment: {{OMP_NUM_THREADS: 8}}
 
 
 def made(text: str, tmp_path: Path) -> tuple[Task, Host]:
-    return parse(text, "task.yaml", tmp_path), Host.of(SETTINGS, Path("/state/cache"))
+    host = replace(Host.of(SETTINGS, Path("/state/cache")), driver=True)
+    return parse(text, "task.yaml", tmp_path), host
 
 
 def baseline(task: Task, host: Host, **more):
@@ -97,6 +99,13 @@ def test_the_hosts_network_needs_no_published_port(tmp_path: Path):
     words = shlex.split(baseline(task, host).shell())
     assert "-p" not in words
     assert words[words.index("--host") + 1] == "127.0.0.1"
+
+
+def test_without_a_driver_no_gpu_is_asked_for(tmp_path: Path):
+    task, host = made(BOXED.format(engine="vllm"), tmp_path)
+    assert "--gpus" not in baseline(task, replace(host, driver=False)).shell()
+    none, host = made(BOXED.format(engine="vllm") + "gpus: 0\n", tmp_path)
+    assert "--gpus" not in baseline(none, host).shell()
 
 
 def test_an_engine_without_an_image_asks_for_one(tmp_path: Path):

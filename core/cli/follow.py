@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterator
 
 from core.export.table import flag_text, score_text
-from core.store.views import ExperimentView, TaskDetail
+from core.store.views import ExperimentView, PhaseView, TaskDetail
 from core.values import Event, Scalar
 
 
 class Follower:
-    """Remembers how many events were told."""
+    """Remembers how many events were told, and how far the phase at work had come."""
 
     def __init__(self) -> None:
         self._told = 0
+        self._reached: tuple[object, ...] = ()
 
     def lines(self, detail: TaskDetail) -> Iterator[str]:
         """What happened since the last call."""
@@ -23,6 +24,22 @@ class Follower:
         for event in new:
             if text := _text(event, detail):
                 yield f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {text}"
+        yield from self._progress(detail)
+
+    def _progress(self, detail: TaskDetail) -> Iterator[str]:
+        """A line for each tenth of a phase that tells how far it is."""
+        for experiment in detail.experiments:
+            for phase in experiment.starts[-1].phases if experiment.starts else ():
+                if phase.ended is not None or phase.progress is None or phase.detail is None:
+                    continue
+                reached = (experiment.number, phase.phase, int(phase.progress * 10))
+                if reached != self._reached:
+                    self._reached = reached
+                    yield f"{time.strftime('%H:%M:%S')}  #{experiment.number} {_how_far(phase)}"
+
+
+def _how_far(phase: PhaseView) -> str:
+    return f"{phase.phase} {(phase.progress or 0) * 100:.0f} % {phase.detail or ''}".rstrip()
 
 
 def _text(event: Event, detail: TaskDetail) -> str | None:

@@ -97,6 +97,12 @@ class Engine:
             count *= size if isinstance(size, int) and not isinstance(size, bool) else 1
         return count
 
+    def wanted_gpus(self, task: Task, configuration: Configuration) -> int:
+        """How many GPUs a start asks for: none when the task says so, or nothing would use them."""
+        if task.gpus == 0 or (task.gpus is None and self.simulated):
+            return 0
+        return self.gpus(configuration)
+
     def phase(self, line: str) -> PhaseMark | None:
         """The phase a log line announces; a named group `percent` or `done`/`total` is progress."""
         for pattern, phase in self.phases:

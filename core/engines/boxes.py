@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core import settings
 from core.engines.base import Engine
+from core.gpu.nvml import has_driver
 from core.settings import Settings
 from core.task import Task
 from core.values import Container, InputError, looks_secret, mask_urls
@@ -22,13 +23,15 @@ class Host:
     """What containers get of this machine for one task.
 
     `hub` is the folder of the Hub cache, `cache` where compile caches are kept; `environment`
-    is what settings give to containers. `user` is `uid:gid`, None for root.
+    is what settings give to containers. `user` is `uid:gid`, None for root. `driver`: there
+    is an NVIDIA driver, so GPUs can be asked for.
     """
 
     hub: Path
     cache: Path
     environment: dict[str, str]
     user: str | None
+    driver: bool
 
     @classmethod
     def of(cls, resolved: Settings, cache: Path) -> Host:
@@ -37,7 +40,8 @@ class Host:
         hub = resolved.values.get("HF_HOME") or f"{user}/.cache/huggingface"
         # Files of a container that runs as root would be root's in the user's own folders.
         own = f"{os.getuid()}:{os.getgid()}" if os.getuid() else None
-        return cls(Path(hub).expanduser(), cache, settings.container_environment(resolved), own)
+        given = settings.container_environment(resolved)
+        return cls(Path(hub).expanduser(), cache, given, own, has_driver())
 
 
 def container(

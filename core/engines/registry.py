@@ -37,12 +37,12 @@ def launch(
     """The one value that a deployment starts and that `check` and `export` print.
 
     `port` is the leased one; without it the engine's usual port. `devices` are the leased
-    GPUs; without them as many as the configuration needs, counted from 0: as in a printed
-    command.
+    GPUs; without them as many as the configuration needs, counted from 0, where there is a
+    driver: as in a printed command.
     """
     engine = find(configuration.engine)
     port = port or engine.default_port
-    gpus = 0 if task.gpus == 0 else engine.gpus(configuration)
+    gpus = engine.wanted_gpus(task, configuration)
     flags = engine.flag_words(configuration)
     if task.deploy == "process":
         arguments = engine.arguments(task, "127.0.0.1", port)
@@ -51,7 +51,8 @@ def launch(
     # Inside a network of its own the engine has to listen where the published port arrives.
     inside = "127.0.0.1" if task.docker.network == "host" else "0.0.0.0"
     given = {**boxes.environment(engine, host), **task.environment}
-    named = tuple(str(index) for index in range(gpus)) if devices is None else devices
+    if devices is None:
+        devices = tuple(str(index) for index in range(gpus if host.driver else 0))
     return LaunchSpec(
         argv=(
             *(() if task.command else engine.image_program),
@@ -60,5 +61,5 @@ def launch(
         ),
         environment=tuple(given.items()),
         gpus=gpus,
-        container=boxes.container(task, engine, port, named, host),
+        container=boxes.container(task, engine, port, devices, host),
     )

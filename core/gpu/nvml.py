@@ -44,6 +44,15 @@ _NOTES = {
 }
 
 
+def has_driver() -> bool:
+    """Whether GPUs of this machine can be asked for at all."""
+    nvml = Nvml()
+    try:
+        return nvml.driver_version is not None
+    finally:
+        nvml.close()
+
+
 class Nvml:
     """NVML, opened when first needed and again after the driver was reset.
 

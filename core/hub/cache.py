@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.hub.files import weights
-from core.hub.outcome import FetchError, refused, size_text
-from core.values import FailureKind
+from core.hub.outcome import FetchError, refused
+from core.values import FailureKind, size_text
 
 _PARTIAL = ".incomplete"
 _CONFIGS = ("config.json", "params.json")

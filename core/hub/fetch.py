@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from core.hub.outcome import Fetched, FetchError, refused, size_text
-from core.values import Failure, FailureKind, one_line
+from core.hub.outcome import Fetched, FetchError, refused
+from core.values import Failure, FailureKind, one_line, size_text
 
 __all__ = ["FetchError", "Fetched", "Progress", "fetch"]
 

@@ -26,13 +26,3 @@ class FetchError(AutotunerError):
 
 def refused(kind: FailureKind, message: str, advice: str) -> FetchError:
     return FetchError(Failure(kind, message, advice))
-
-
-def size_text(count: int) -> str:
-    """Bytes as a person reads them, in powers of 1000 as disks and the Hub count: `15.3 GB`."""
-    value = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"

@@ -62,7 +62,10 @@ class Attempt:
         self._pausing = pausing
 
     async def run(self, experiment: ExperimentView, reason: StartReason) -> Failure | None:
-        """Returns why it failed, None when every level was measured. Raises Paused."""
+        """Returns why it failed, None when every level was measured.
+
+        Raises Paused, and BenchError when nothing can be measured at all.
+        """
         number = experiment.number
         key = await self._journal.add_start(self._setup.id, number, reason)
         began = experiment.started or time.time()
@@ -75,6 +78,9 @@ class Attempt:
             state = "stopped" if isinstance(ending, Paused) else "interrupted"
             await self._journal.end_start(key, state)
             raise
+        except BenchError as error:
+            await self._journal.end_start(key, "failed", error.failure)
+            raise
         except EngineFailed as error:
             await self._journal.end_start(key, "failed", error.failure)
             return error.failure
@@ -86,7 +92,7 @@ class Attempt:
         setup = self._setup
         await self._weights.ensure(setup, self._journal, key)
         configuration = Configuration.of(setup.task.engine, experiment.parameters)
-        wanted = 0 if setup.task.gpus == 0 else setup.engine.gpus(configuration)
+        wanted = setup.engine.wanted_gpus(setup.task, configuration)
         devices = await self._keeper.take(key, wanted, f"{setup.task.name} #{key.number}")
         if isinstance(devices, Failure):
             raise EngineFailed(devices)
@@ -128,10 +134,7 @@ class Attempt:
         await wait_ready(self._setup, self._journal, key, process, port, folder / "engine.log")
         await self._journal.set_start(key, ready=time.time())
         await self._state(key, ExperimentState.READY)
-        try:
-            await self._bench.ready()
-        except BenchError as error:
-            raise EngineFailed(error.failure) from None
+        await self._bench.ready()
         await self._state(key, ExperimentState.BENCHMARKING)
         await self._journal.phase(key, Phase.BENCHMARK)
         known = [m for m in experiment.measurements if m.data.failure is None]

@@ -13,11 +13,10 @@ from core.deploy import docker
 from core.deploy.base import Running
 from core.deploy.process import LABEL, EngineProcess
 from core.engines import boxes
+from core.runner.progress import Progress
 from core.runner.setup import Setup
 from core.store.journal import Journal, StartKey
 from core.values import Container, LaunchSpec, Phase
-
-_SHOWN_STEP = 0.5
 
 
 async def start(
@@ -39,24 +38,10 @@ async def start(
         given,
         log,
         labels,
-        progress=_Shown(journal, key),
+        progress=Progress(journal, key, Phase.PULL),
         pull_limit=setup.task.timeouts.pull,
         daemon=docker.Daemon(setup.settings.values.get("DOCKER_HOST")),
     )
-
-
-class _Shown:
-    """Pull progress into the journal, not more often than anybody can read it."""
-
-    def __init__(self, journal: Journal, key: StartKey) -> None:
-        self._journal = journal
-        self._key = key
-        self._next = 0.0
-
-    async def __call__(self, fraction: float | None) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _SHOWN_STEP
-            await self._journal.phase(self._key, Phase.PULL, fraction)
 
 
 def _make_folders(setup: Setup, box: Container) -> None:

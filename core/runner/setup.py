@@ -29,6 +29,7 @@ class Setup:
     space: Space
     search: Strategy
     settings: Settings
+    host: Host
     tokenizer: str
 
     @property
@@ -50,11 +51,6 @@ class Setup:
         given = settings.expand(self.task.environment, self.settings)
         host = settings.host_environment(self.settings)
         return {**host, **self.engine.environment, **given}
-
-    @property
-    def host(self) -> Host:
-        """What a container gets of this machine."""
-        return Host.of(self.settings, self.home.cache)
 
     @property
     def container_environment(self) -> Mapping[str, str]:

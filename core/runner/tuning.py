@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 
 from core import score, settings
-from core.bench.genai import Bench
+from core.bench.genai import Bench, BenchError
 from core.engines import registry
+from core.engines.boxes import Host
 from core.paths import Home
 from core.runner.attempt import Attempt, Paused
 from core.runner.gpus import Keeper
@@ -71,16 +72,22 @@ class Tuning:
         """Until the strategy or the budget ends, a pause, or a failure no configuration cures."""
         setup = await self._setup()
         await self._begin(setup.task.budget.duration)
-        async with Bench(
-            setup.bench_environment, setup.tokenizer, setup.log, setup.folder
-        ) as bench:
-            while await self._step(setup, bench):
-                pass
+        try:
+            async with self._bench(setup) as bench:
+                while await self._step(setup, bench):
+                    pass
+        except BenchError as error:
+            # No configuration cures a benchmark that does not run.
+            await self._end(TaskState.FAILED, error.failure)
+
+    def _bench(self, setup: Setup) -> Bench:
+        return Bench(setup.bench_environment, setup.tokenizer, setup.log, setup.folder)
 
     async def _setup(self) -> Setup:
         task = load(self._home.task_file(self.task_id))
         engine = registry.find(task.engine)
         space = build(task, engine)
+        resolved = settings.read(self._home.settings(self.task_id))
         return Setup(
             id=self.task_id,
             home=self._home,
@@ -88,7 +95,8 @@ class Tuning:
             engine=engine,
             space=space,
             search=strategy(task, space),
-            settings=settings.read(self._home.settings(self.task_id)),
+            settings=resolved,
+            host=await asyncio.to_thread(Host.of, resolved, self._home.cache),
             tokenizer=await asyncio.to_thread(engine.tokenizer, task, self._home.cache),
         )
 
@@ -120,6 +128,9 @@ class Tuning:
             await self._experiment(setup, bench, number)
         except Paused:
             await self._journal.set_experiment(self.task_id, number, ExperimentState.INTERRUPTED)
+        except BenchError as error:
+            await self._close(number, ExperimentState.FAILED, error.failure)
+            raise
         finally:
             await self._journal.spend(self.task_id, time.monotonic() - began)
         return True

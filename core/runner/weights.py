@@ -5,6 +5,7 @@ from __future__ import annotations
 from core import settings
 from core.deploy.process import LABEL
 from core.hub.fetch import FetchError, fetch
+from core.runner.progress import Progress
 from core.runner.ready import EngineFailed
 from core.runner.setup import Setup
 from core.store.journal import Journal, StartKey
@@ -21,13 +22,10 @@ class Weights:
         """Raises EngineFailed with why they cannot be had."""
         if self._there or not setup.engine.loads_weights:
             return
-
-        async def shown(done: int, total: int | None) -> None:
-            await journal.phase(key, Phase.DOWNLOAD, done / total if total else None)
-
         given = {**settings.host_environment(setup.settings), LABEL: setup.label("hub")}
         log = setup.folder / "download.log"
         try:
+            shown = Progress(journal, key, Phase.DOWNLOAD)
             await fetch(setup.task.model, given, log, shown, setup.task.timeouts.download)
         except FetchError as error:
             raise EngineFailed(error.failure) from None

@@ -199,8 +199,14 @@ class Journal:
             await _update(db, "tasks", {"id": task}, fields)
             await _event(db, "task.cancelled", task, None, {})
 
-    async def phase(self, key: StartKey, phase: Phase, progress: float | None = None) -> None:
-        """Enter a phase, ending those before it, or move its progress."""
+    async def phase(
+        self,
+        key: StartKey,
+        phase: Phase,
+        progress: float | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Enter a phase, ending those before it, or move its progress (0..1, and in words)."""
         now = time.time()
         named = dataclasses.asdict(key)
         async with self._transaction() as db:
@@ -215,9 +221,10 @@ class Journal:
                     " AND phase != ? AND ended IS NULL",
                     (now, key.task, key.number, key.attempt, phase),
                 )
-                detail = {"attempt": key.attempt, "phase": phase}
-                await _event(db, "start.phase", key.task, key.number, detail)
-            await _update(db, "phases", named | {"phase": phase}, {"progress": progress})
+                entered = {"attempt": key.attempt, "phase": phase}
+                await _event(db, "start.phase", key.task, key.number, entered)
+            fields = {"progress": progress, "detail": detail}
+            await _update(db, "phases", named | {"phase": phase}, fields)
 
     async def lease(self, key: StartKey, resource: str) -> bool:
         """Take a port or GPU for a start; False when another start has it."""

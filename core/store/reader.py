@@ -166,7 +166,8 @@ def _start(row: Row, phases: list[Row]) -> StartView:
         reason=StartReason(row["reason"]),
         failure=failure_of(row["failure"]),
         phases=tuple(
-            PhaseView(Phase(p["phase"]), p["started"], p["ended"], p["progress"]) for p in phases
+            PhaseView(Phase(p["phase"]), p["started"], p["ended"], p["progress"], p["detail"])
+            for p in phases
         ),
     )
 

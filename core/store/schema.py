@@ -37,7 +37,7 @@ CREATE TABLE starts (
 );
 CREATE TABLE phases (
     task TEXT NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
-    phase TEXT NOT NULL, started REAL NOT NULL, ended REAL, progress REAL,
+    phase TEXT NOT NULL, started REAL NOT NULL, ended REAL, progress REAL, detail TEXT,
     PRIMARY KEY (task, number, attempt, phase)
 );
 CREATE TABLE measurements (

@@ -72,12 +72,16 @@ class TaskView:
 
 @dataclass(frozen=True, slots=True)
 class PhaseView:
-    """One phase of a start; `ended` None while it lasts, `progress` 0..1 where known."""
+    """One phase of a start; `ended` None while it lasts, `progress` 0..1 where known.
+
+    `detail` says it in words, such as `3.1 of 15.2 GB`.
+    """
 
     phase: Phase
     started: float
     ended: float | None = None
     progress: float | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def load(daemon: Daemon) -> str:
     return f"autotuner-test/busybox:{tag}"
 
 
-async def quiet(fraction: float | None) -> None:
+async def quiet(done: int, total: int | None) -> None:
     """Progress that nobody looks at."""
 
 

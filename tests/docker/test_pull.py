@@ -37,20 +37,20 @@ def present(daemon: Daemon, name: str) -> bool:
 async def test_bytes_are_counted_and_the_digest_is_pinned(
     bench: Bench, stored: Image, names: list[str]
 ):
-    seen: list[float | None] = []
+    seen: list[tuple[int, int | None]] = []
 
-    async def progress(fraction: float | None) -> None:
-        seen.append(fraction)
+    async def progress(done: int, total: int | None) -> None:
+        seen.append((done, total))
 
     with Registry(stored, pause=0.03) as registry:
         name = f"{registry.address}/team/engine:ok"
         names.append(name)
         spec = bench.spec("true", image=name)
         running = await bench.start(spec, progress=progress)
-    known = [one for one in seen if one is not None]
-    assert any(0 < one < 1 for one in known)
-    assert all(0 <= one <= 1 for one in known)
-    assert seen[-1] == 1
+    known = [(done, total) for done, total in seen if total is not None]
+    assert any(0 < done < total for done, total in known)
+    assert all(0 <= done <= total for done, total in known)
+    assert known[-1][0] == known[-1][1] > 0
     repository = name.removesuffix(":ok")
     assert running.facts["image_digest"] == f"{repository}@{digest(stored.manifest)}"
     assert await running.wait() == 0
@@ -58,7 +58,7 @@ async def test_bytes_are_counted_and_the_digest_is_pinned(
 
 
 async def test_an_image_that_is_there_needs_no_registry(bench: Bench):
-    async def progress(fraction: float | None) -> None:
+    async def progress(done: int, total: int | None) -> None:
         raise AssertionError("nothing is pulled")
 
     found = await pull(bench.image, progress, SECONDS, bench.daemon)
@@ -99,8 +99,8 @@ async def test_a_cancelled_pull_hangs_up_on_the_registry(bench: Bench, stored: I
         name = f"{registry.address}/engine:ok"
         halfway = asyncio.Event()
 
-        async def progress(fraction: float | None) -> None:
-            if fraction:
+        async def progress(done: int, total: int | None) -> None:
+            if done:
                 halfway.set()
 
         pulling = asyncio.create_task(pull(name, progress, SECONDS, bench.daemon))

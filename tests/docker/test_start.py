@@ -183,7 +183,7 @@ from pathlib import Path
 from core.deploy.docker import Daemon, Labels, start
 from core.values import Container, LaunchSpec
 
-async def quiet(fraction): pass
+async def quiet(done, total): pass
 
 async def main(image, home, log):
     script = "n=0; while :; do echo $n; n=$((n+1)); sleep 0.02; done"

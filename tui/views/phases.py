@@ -60,6 +60,8 @@ def _part(phase: Phase, seen: tuple[PhaseView, ...], now: float) -> Line:
 def _lasting(own: list[PhaseView], now: float) -> Line:
     progress = own[-1].progress
     percent = "" if progress is None else f" {progress * 100:.0f} %"
+    if own[-1].detail:
+        percent += f" {own[-1].detail}"
     spent = sum((view.ended or now) - view.started for view in own)
     return line(
         Span(own[0].phase.value, Tone.RUN), Span(percent, Tone.RUN), f" {words.duration(spent)}"

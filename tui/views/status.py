@@ -29,7 +29,7 @@ def status_line(view: Snapshot, now: float, cells: int) -> Line:
         parts += [f"{task.name} ", Span(words.progress(task.done, task.planned), Tone.DIM)]
     left, clock = line(*parts), line(Span(time.strftime("%H:%M ", time.localtime(now)), Tone.DIM))
     if view.runner.alive and now - view.live.at < _FRESH:
-        shown = gauges(view.live, cells - width(left) - width(clock) - 3)
+        shown = gauges(view.live, cells - width(left) - width(clock) - 5)
         left = (*left, Span("   "), *shown) if shown else left
     return apart(left, clock, cells)
 

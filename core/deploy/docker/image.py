@@ -21,8 +21,8 @@ from core.deploy.docker.daemon import Daemon
 from core.deploy.docker.threads import in_thread
 from core.values import Failure, FailureKind
 
-Progress = Callable[[float | None], Awaitable[None]]
-"""Awaited with the part of the known bytes that is here, 0..1; None: not known yet."""
+Progress = Callable[[int, int | None], Awaitable[None]]
+"""Gets the bytes that are here, and how many there are in all (None: not known yet)."""
 
 _STEP = 0.25
 _CLOSING = 10.0
@@ -50,10 +50,10 @@ async def _pulled(daemon: Daemon, image: str, progress: Progress, limit: float) 
     try:
         async with asyncio.timeout(limit):
             while not work.done():
-                await progress(pulling.fraction)
+                await progress(*pulling.progress)
                 await asyncio.wait({work}, timeout=_STEP)
         work.result()
-        await progress(1.0)
+        await progress(*pulling.progress)
     except TimeoutError:
         advice = f"raise `timeouts.pull`, or run `docker pull {image}` before"
         message = f"{image}: not pulled within timeouts.pull ({limit:g} s)"
@@ -83,11 +83,10 @@ class _Pull:
         self._socket: socket.socket = self._connection.sock
 
     @property
-    def fraction(self) -> float | None:
-        """Of the bytes of the layers whose size is known so far."""
+    def progress(self) -> tuple[int, int | None]:
+        """Bytes here and in all, of the layers whose size is known so far."""
         layers = list(self._layers.values())
-        total = sum(size for _, size in layers)
-        return sum(done for done, _ in layers) / total if total else None
+        return sum(done for done, _ in layers), sum(size for _, size in layers) or None
 
     def run(self) -> None:
         """Until the image is there. StartError says why it cannot be."""
