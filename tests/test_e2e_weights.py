@@ -1,4 +1,4 @@
-"""Weights through the whole program: fetched before the engine is started, from a Hub on loopback."""
+"""Weights through the whole program: fetched, from a Hub on loopback, before the engine starts."""
 
 from __future__ import annotations
 

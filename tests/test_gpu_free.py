@@ -44,6 +44,10 @@ def test_none_wanted_is_no_failure():
             gpu(1, replace(FOREIGN, ours="demo #8")),
             "GPU 1 is used by pid 4182 python of demo #8, 17.9 GiB",
         ),
+        (
+            replace(gpu(1), memory_used=25 * GIB),
+            "GPU 1 has 25.0 GiB in use by a process that cannot be seen from here",
+        ),
         (replace(gpu(1), lost=True), "GPU 1 is lost: reset it, or restart the machine"),
         (replace(gpu(1), uuid="held"), "GPU 1 is held by another experiment"),
     ],

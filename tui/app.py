@@ -178,9 +178,8 @@ class AutotunerApp(App[None]):
         return died
 
     def _wake_runner(self) -> None:
-        """A queue without a runner gets one."""
-        waiting = {TaskState.QUEUED, TaskState.RUNNING}
-        if not self.snapshot.runner.alive and any(t.state in waiting for t in self.snapshot.tasks):
+        """The work, and the figures of GPUs and containers, need one."""
+        if not self.snapshot.runner.alive:
             self._work(self._source.ensure_runner(), "starting the runner")
 
     def _work(self, coroutine: Coroutine[object, object, None], name: str) -> None:

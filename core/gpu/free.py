@@ -82,8 +82,16 @@ def _held(gpu: Gpu, leased: Collection[str]) -> str | None:
     # What a driver does not tell may be any amount.
     users = [one for one in gpu.processes if one.memory is None or one.memory > 0]
     if not users:
-        return None
+        return _unseen(gpu)
     return f"GPU {gpu.index} is used by {' and '.join(_user(one) for one in users)}"
+
+
+def _unseen(gpu: Gpu) -> str | None:
+    """Memory in use and nobody to be seen: a process in a container, or of another user."""
+    if not gpu.used_unseen:
+        return None
+    held = f"{(gpu.memory_used or 0) / _GIB:.1f} GiB"
+    return f"GPU {gpu.index} has {held} in use by a process that cannot be seen from here"
 
 
 def _user(one: GpuProcess) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_MORE_THAN_A_DRIVER = 1 << 30  # bytes; driver and desktop keep less for themselves
+
 
 @dataclass(frozen=True, slots=True)
 class GpuProcess:
@@ -30,3 +32,8 @@ class Gpu:
     temperature: float | None = None
     processes: tuple[GpuProcess, ...] = ()
     lost: bool = False
+
+    @property
+    def used_unseen(self) -> bool:
+        """Memory is in use and by nobody to be seen: in a container, or by another user."""
+        return not self.processes and (self.memory_used or 0) >= _MORE_THAN_A_DRIVER

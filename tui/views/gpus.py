@@ -59,6 +59,8 @@ def who(gpu: Gpu) -> Line:
         more = f" +{len(foreign) - 1}" if foreign[1:] else ""
         first = f"not ours: pid {foreign[0].pid} {foreign[0].name}{more}"
         parts += [", " if ours else "", Span(first, Tone.WARN)]
+    if gpu.used_unseen:
+        return line(Span("not ours: cannot be seen", Tone.WARN))
     return line(*parts) or (_NOTHING,)
 
 
