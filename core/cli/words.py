@@ -7,8 +7,10 @@ import time
 from core.export.table import score_text
 from core.store.views import TaskDetail, TaskView
 
-
-_VERDICTS = {"not_better": "nothing beats the baseline", "unconfirmed": "measured once, unconfirmed"}
+_VERDICTS = {
+    "not_better": "nothing beats the baseline",
+    "unconfirmed": "measured once, unconfirmed",
+}
 
 
 def clock(at: float) -> str:
