@@ -7,6 +7,11 @@ import time
 from core.export.table import score_text
 from core.store.views import TaskDetail, TaskView
 
+_VERDICTS = {
+    "not_better": "nothing beats the baseline",
+    "unconfirmed": "measured once, unconfirmed",
+}
+
 
 def clock(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
@@ -46,6 +51,6 @@ def summary(detail: TaskDetail) -> str:
     against = ""
     if verdict and verdict.delta is not None and verdict.kind != "not_better":
         against = f", {verdict.delta:+.1%} against the baseline"
-    said = verdict.kind.replace("_", " ") if verdict else "unconfirmed"
+    said = _VERDICTS.get(verdict.kind, verdict.kind) if verdict else "unconfirmed"
     best = score_text(task.best_score, task.unit)
     return f"best: #{task.best} with {best} {task.unit}{mark}{against}; {said}"
