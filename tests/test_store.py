@@ -169,6 +169,40 @@ async def test_a_reader_before_any_runner_sees_nothing_and_then_everything(home:
             assert [t.id for t in await reader.tasks()] == ["t1"]
 
 
+async def test_a_task_is_read_as_it_was_at_one_moment(home: Home):
+    """An event never speaks of an experiment that is not in the same reading."""
+    async with Journal.open(home.database) as journal, Reader.open(home) as reader:
+        await journal.add_task(task())
+
+        async def writing() -> None:
+            for number in range(150):
+                one = Configuration.of("simulated", {"x": number})
+                await journal.add_experiment("t1", number, one, baseline=False, reason="")
+
+        work = asyncio.ensure_future(writing())
+        readings = 0
+        while not work.done():
+            detail = await reader.detail("t1")
+            assert detail is not None
+            told = [e.experiment for e in detail.events if e.experiment is not None]
+            assert told == [e.number for e in detail.experiments]
+            readings += 1
+        await work
+        assert readings > 5
+
+
+async def test_readers_that_overlap_or_are_cancelled_do_not_disturb_each_other(home: Home):
+    async with Journal.open(home.database) as journal, Reader.open(home) as reader:
+        await filled(journal)
+        for delay in (0.0, 0.0002, 0.001):
+            reading = asyncio.ensure_future(reader.detail("t1"))
+            await asyncio.sleep(delay)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        details = await asyncio.gather(*(reader.detail("t1") for _ in range(20)), reader.tasks())
+        assert all(details)
+
+
 async def test_the_newest_task_of_a_name_is_found_and_an_id_wins(home: Home):
     async with Journal.open(home.database) as journal, Reader.open(home) as reader:
         await journal.add_task(task("a1", submitted=1.0))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiosqlite
@@ -44,6 +47,8 @@ class Reader:
         self._db: aiosqlite.Connection | None = None
         self._stack = AsyncExitStack()
         self._version: int | None = None
+        # Coroutines share the connection, and so its transaction.
+        self._turn = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
@@ -56,10 +61,11 @@ class Reader:
 
     async def changed(self) -> bool:
         """Whether anything was written since the last call; cheap, true at first."""
-        db = await self._connected()
-        if db is None:
-            return False
-        rows = list(await db.execute_fetchall("PRAGMA data_version"))
+        async with self._turn:
+            db = await self._connected()
+            if db is None:
+                return False
+            rows = list(await db.execute_fetchall("PRAGMA data_version"))
         version, self._version = self._version, int(rows[0][0])
         return version != self._version
 
@@ -78,10 +84,19 @@ class Reader:
 
     async def detail(self, task: str) -> TaskDetail | None:
         """A task with its experiments, starts and measurements; None when unknown."""
-        rows = await self._rows(_TASKS + " WHERE t.id = ?", (task,))
+        tables = (
+            ("experiments", "number"),
+            ("starts", "number, attempt"),
+            ("phases", "started, rowid"),
+            ("measurements", "id"),
+            ("events", "id"),
+        )
+        own = (f"SELECT * FROM {name} WHERE task = ? ORDER BY {order}" for name, order in tables)
+        rows, *found = await self._read((_TASKS + " WHERE t.id = ?", *own), (task,))
         if not rows:
             return None
-        return TaskDetail(_task(rows[0]), await self._experiments(task), await self._events(task))
+        *parts, events = found
+        return TaskDetail(_task(rows[0]), _experiments(*parts), tuple(map(_event, events)))
 
     async def reply(self, command: int) -> tuple[bool, str, str | None]:
         """(done, reply, error) of a command that was asked."""
@@ -90,38 +105,25 @@ class Reader:
         row = rows[0]
         return row["done"] is not None, row["reply"] or "", row["error"]
 
-    async def _experiments(self, task: str) -> tuple[ExperimentView, ...]:
-        def query(table: str, order: str) -> str:
-            return f"SELECT * FROM {table} WHERE task = ? ORDER BY {order}"
+    async def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Row]:
+        (rows,) = await self._read((query,), values)
+        return rows
 
-        experiments = await self._rows(query("experiments", "number"), (task,))
-        starts = await self._rows(query("starts", "number, attempt"), (task,))
-        phases = await self._rows(query("phases", "started, rowid"), (task,))
-        measured = await self._rows(query("measurements", "id"), (task,))
-        views = []
-        for row in experiments:
-            number = row["number"]
-            own = tuple(
-                _start(s, [p for p in phases if _same_start(s, p)])
-                for s in starts
-                if s["number"] == number
-            )
-            data = tuple(measurement_view(m) for m in measured if m["number"] == number)
-            views.append(_experiment(row, own, data))
-        return tuple(views)
-
-    async def _events(self, task: str) -> tuple[Event, ...]:
-        query = "SELECT * FROM events WHERE task = ? ORDER BY id"
-        rows = await self._rows(query, (task,))
-        return tuple(
-            Event(r["at"], r["kind"], r["task"], r["number"], json.loads(r["detail"])) for r in rows
-        )
-
-    async def _rows(self, query: str, values: Iterable[object] = ()) -> list[Row]:
-        db = await self._connected()
-        if db is None:
-            return []
-        return list(await db.execute_fetchall(query, tuple(values)))
+    async def _read(
+        self, queries: Sequence[str], values: tuple[object, ...]
+    ) -> tuple[list[Row], ...]:
+        """The rows of each query, all as they were at one moment."""
+        async with self._turn:
+            db = await self._connected()
+            if db is None:
+                return tuple([] for _ in queries)
+            try:
+                await db.execute("BEGIN")
+                return tuple([list(await db.execute_fetchall(one, values)) for one in queries])
+            finally:
+                # A cancelled await leaves its statement queued; this one runs after it.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    await db.execute("ROLLBACK")
 
     async def _connected(self) -> aiosqlite.Connection | None:
         """The connection; None while no runner has made the journal yet."""
@@ -133,6 +135,26 @@ class Reader:
                 self._stack.push_async_exit(stack.pop_all())
                 self._db = db
         return self._db
+
+
+def _experiments(
+    experiments: list[Row], starts: list[Row], phases: list[Row], measured: list[Row]
+) -> tuple[ExperimentView, ...]:
+    views = []
+    for row in experiments:
+        number = row["number"]
+        own = tuple(
+            _start(s, [p for p in phases if _same_start(s, p)])
+            for s in starts
+            if s["number"] == number
+        )
+        data = tuple(measurement_view(m) for m in measured if m["number"] == number)
+        views.append(_experiment(row, own, data))
+    return tuple(views)
+
+
+def _event(row: Row) -> Event:
+    return Event(row["at"], row["kind"], row["task"], row["number"], json.loads(row["detail"]))
 
 
 def _task(row: Row) -> TaskView:
