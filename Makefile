@@ -40,7 +40,7 @@ demo: $(STAMP)
 	@$(BIN)/autotuner-tui demo
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
