@@ -45,7 +45,10 @@ class Console:
     def shows(self, text: str) -> bool:
         """Whether it ever wrote this; reads what there is."""
         while select.select([self.terminal], [], [], 0.1)[0]:
-            self.written += os.read(self.terminal, 65536)
+            try:
+                self.written += os.read(self.terminal, 65536)
+            except OSError:  # it has ended and closed its side
+                break
         return text.encode() in self.written
 
     def press(self, keys: str) -> None:
