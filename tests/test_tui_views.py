@@ -23,7 +23,7 @@ from tests.tui_sample import CHAT, DETAIL, NOW, TASKS, running
 from tui import theming
 from tui.console import open_console
 from tui.glyphs import shown
-from tui.line import Span, apart, fit, line, pad, to_strip, width, wrap
+from tui.line import Span, apart, fit, line, pad, width, wrap
 from tui.views import words
 from tui.views.layout import Column, Grid, Row, as_lines, plan
 from tui.views.phases import phase_line

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from core.metrics import Distribution, Measurement
 from core.store.views import (
+    CommandView,
     ExperimentView,
     LiveView,
     MeasurementView,
+    Overview,
     PhaseView,
+    Point,
+    ResultPage,
+    ResultQuery,
+    ResultRow,
     RunnerView,
     StartView,
     TaskDetail,
@@ -161,6 +168,72 @@ DETAIL = TaskDetail(CHAT, EXPERIMENTS)
 TASKS = (RAG, CHAT, DEMO, BROKEN)
 
 
+_BUSY = {ExperimentState.PREPARING, ExperimentState.STARTING, ExperimentState.READY,
+         ExperimentState.BENCHMARKING}  # fmt: skip
+
+
+def overview_of(detail: TaskDetail, revision: int = 1) -> Overview:
+    views = detail.experiments
+    flags = dict.fromkeys(name for view in views if not view.baseline for name in view.parameters)
+    steps: list[tuple[float, float]] = []
+    for view in views:
+        if view.feasible and view.score and view.ended:
+            if not steps or view.score > steps[-1][1]:
+                steps.append((view.ended + 60 * view.number, view.score))
+    return Overview(
+        detail.task,
+        busy=next((view for view in views if view.state in _BUSY), None),
+        best=next((view for view in views if view.number == detail.task.best), None),
+        flags=tuple(
+            name for name in flags
+            if len({repr(v.parameters.get(name)) for v in views if not v.baseline}) > 1
+        ),
+        steps=tuple(steps),
+        experiments=len(views),
+        revision=revision,
+    )  # fmt: skip
+
+
+def chosen(view: ExperimentView) -> MeasurementView | None:
+    return None if view.chosen is None else view.measurements[view.chosen]
+
+
+def row(view: ExperimentView) -> ResultRow:
+    plain = ("number", "state", "baseline", "parameters", "score", "feasible", "failure",
+             "reason", "started", "ended")  # fmt: skip
+    return ResultRow(**{name: getattr(view, name) for name in plain}, measured=chosen(view))
+
+
+def matching(detail: TaskDetail, query: ResultQuery) -> list[ResultRow]:
+    """Enough of a query for the tests of screens: words, sorting by number, score or a flag."""
+    rows = [row(view) for view in detail.experiments]
+    for word in query.words:
+        rows = [one for one in rows if word in repr(one).lower()]
+    for condition in query.conditions:
+        rows = [one for one in rows if one.parameters.get(condition.field) == condition.value]
+
+    def key(one: ResultRow) -> float | None:
+        found = getattr(one, query.sort, one.parameters.get(query.sort))
+        return found if isinstance(found, int | float) else None
+
+    known = [one for one in rows if key(one) is not None]
+    known.sort(key=lambda one: key(one) or 0.0, reverse=query.descending)
+    return [*known, *(one for one in rows if key(one) is None)]
+
+
+def point(view: ExperimentView) -> Point:
+    found = chosen(view)
+    plain = ("number", "state", "baseline", "parameters", "score", "feasible", "ended")
+    fields = {name: getattr(view, name) for name in plain}
+    if found is None:
+        return Point(**fields)
+    data = found.data
+    return Point(
+        **fields, throughput=data.throughput, per_gpu=data.throughput, ttft_p95=data.ttft.p95,
+        tpot_p95=data.tpot.p95, e2e_p95=data.e2e.p95, concurrency=data.concurrency,
+    )  # fmt: skip
+
+
 class FakeSource:
     """Serves what a test puts in, and notes what it is asked."""
 
@@ -169,7 +242,12 @@ class FakeSource:
         self.details = {detail.task.id: detail for detail in details}
         self.alive = RunnerView(True, 77, NOW - 11_520, "0.1.0")
         self.seen = LiveView()
-        self.asked: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, dict[str, object]]] = []
+        self.submitted: list[str] = []
+        self.files: dict[str, str] = {}
+        self.read: list[tuple[ResultQuery, int, int]] = []
+        self.open: tuple[CommandView, ...] = ()
+        self.revision = 1
         self.refusal: str | None = None
         self.broken: Exception | None = None
         self.woken = 0
@@ -183,9 +261,43 @@ class FakeSource:
     async def tasks(self) -> tuple[TaskView, ...]:
         return self.views
 
-    async def detail(self, task: str) -> TaskDetail | None:
+    def _detail(self, task: str) -> TaskDetail | None:
         view = next((view for view in self.views if view.id == task), None)
         return self.details.get(task, TaskDetail(view) if view else None)
+
+    async def overview(self, task: str) -> Overview | None:
+        detail = self._detail(task)
+        return overview_of(detail, self.revision) if detail else None
+
+    async def results(self, task: str, query: ResultQuery, offset: int, limit: int) -> ResultPage:
+        self.read.append((query, offset, limit))
+        detail = self._detail(task)
+        rows = matching(detail, query) if detail else []
+        total = len(detail.experiments) if detail else 0
+        return ResultPage(tuple(rows[offset : offset + limit]), offset, len(rows), total)
+
+    async def place(self, task: str, query: ResultQuery, number: int) -> int | None:
+        detail = self._detail(task)
+        numbers = [row.number for row in matching(detail, query)] if detail else []
+        return numbers.index(number) if number in numbers else None
+
+    async def experiment(self, task: str, number: int) -> ExperimentView | None:
+        detail = self._detail(task)
+        found = detail.experiments if detail else ()
+        return next((view for view in found if view.number == number), None)
+
+    async def points(self, task: str) -> tuple[Point, ...]:
+        detail = self._detail(task)
+        return tuple(point(view) for view in detail.experiments) if detail else ()
+
+    async def file(self, task: str) -> str:
+        return self.files.get(task, "model: Qwen/Qwen3-8B\nengine: vllm\n")
+
+    async def command(self, task: str, number: int) -> str:
+        return f"vllm serve Qwen/Qwen3-8B --number {number}"
+
+    async def commands(self) -> tuple[CommandView, ...]:
+        return self.open
 
     async def runner(self) -> RunnerView:
         return self.alive
@@ -196,14 +308,17 @@ class FakeSource:
     async def ensure_runner(self) -> None:
         self.woken += 1
 
-    async def ask(self, verb: str, task: str) -> str:
+    async def ask(self, verb: str, arguments: Mapping[str, object]) -> str:
         if self.refusal:
             raise AutotunerError(self.refusal)
-        self.asked.append((verb, task))
+        self.asked.append((verb, dict(arguments)))
         return f"{verb} done"
 
-    async def stop_container(self, container: str) -> str:
-        return await self.ask("stop", container)
+    async def submit(self, text: str) -> str:
+        if self.refusal:
+            raise AutotunerError(self.refusal)
+        self.submitted.append(text)
+        return self.views[0].id
 
     async def heartbeat(self) -> None:
         self.beats += 1

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
-from rich.style import Style
-from textual.strip import Strip
-
-from tui.glyphs import shown
 
 
 class Tone(StrEnum):
@@ -43,7 +37,6 @@ class Span:
 
 
 Line = tuple[Span, ...]
-Styles = Callable[[Tone], Style]
 
 
 def line(*parts: Span | str) -> Line:
@@ -116,13 +109,3 @@ def labelled(label: Span, text: str, cells: int, tone: Tone = Tone.PLAIN) -> lis
     size = cell_len(label.text)
     first, *rest = wrap(text, max(10, cells - size), tone) or [()]
     return [(label, *first), *((Span(" " * size), *part) for part in rest)]
-
-
-def to_strip(text: Line, cells: int, styles: Styles, under: Style | None = None) -> Strip:
-    """Drawn over the whole width; `under` (a cursor, say) lies over the tones' own style."""
-    plain = styles(Tone.PLAIN)
-    segments = [
-        Segment(shown(span.text), styles(span.tone) + under if under else styles(span.tone))
-        for span in text
-    ]
-    return Strip(segments).adjust_cell_length(cells, plain + under if under else plain)

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.store.views import ExperimentView, LiveView, RunnerView, TaskDetail, TaskView
-from core.values import ExperimentState, TaskState
+from core.store.views import CommandView, LiveView, Overview, RunnerView, TaskView
+from core.values import TaskState
 from tui.history import History
-
-_AT_WORK = {
-    ExperimentState.PREPARING,
-    ExperimentState.STARTING,
-    ExperimentState.READY,
-    ExperimentState.BENCHMARKING,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`details` are those of the running tasks and of the opened one. `error` says in one
-    line why the last reading failed; what was read before it is kept. `history` is how busy
-    the GPUs were in the last two minutes, as far as this console saw it.
+    """`overviews` are those of the running tasks and of the opened one; rows of results,
+    single experiments and points for plots are read when a screen shows them. `commands` are
+    those not yet answered. `error` says in one line why the last reading failed; what was
+    read before it is kept. `history` is how busy the GPUs were in the last two minutes, as
+    far as this console saw it.
     """
 
     tasks: tuple[TaskView, ...] = ()
-    details: tuple[TaskDetail, ...] = ()
+    overviews: tuple[Overview, ...] = ()
     runner: RunnerView = RunnerView(alive=False)
+    commands: tuple[CommandView, ...] = ()
     error: str | None = None
     loaded: bool = False
     live: LiveView = LiveView()
@@ -34,19 +30,9 @@ class Snapshot:
     def task(self, task: str | None) -> TaskView | None:
         return next((view for view in self.tasks if view.id == task), None)
 
-    def detail(self, task: str | None) -> TaskDetail | None:
-        return next((view for view in self.details if view.task.id == task), None)
+    def overview(self, task: str | None) -> Overview | None:
+        return next((view for view in self.overviews if view.task.id == task), None)
 
     def running(self) -> TaskView | None:
         """The task at work; the oldest of them."""
         return next((t for t in reversed(self.tasks) if t.state is TaskState.RUNNING), None)
-
-
-def at_work(detail: TaskDetail) -> ExperimentView | None:
-    """The experiment being tried now."""
-    busy = [view for view in detail.experiments if view.state in _AT_WORK]
-    return busy[-1] if busy else None
-
-
-def experiment(detail: TaskDetail, number: int | None) -> ExperimentView | None:
-    return next((view for view in detail.experiments if view.number == number), None)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol
 
 from core.client import Client
 from core.paths import Home
 from core.store.reader import Reader
-from core.store.views import LiveView, RunnerView, TaskDetail, TaskView
+from core.store.views import (
+    CommandView,
+    ExperimentView,
+    LiveView,
+    Overview,
+    Point,
+    ResultPage,
+    ResultQuery,
+    RunnerView,
+    TaskView,
+)
 
 
 class Source(Protocol):
@@ -23,7 +36,31 @@ class Source(Protocol):
         """Every task, newest first."""
         ...
 
-    async def detail(self, task: str) -> TaskDetail | None: ...
+    async def overview(self, task: str) -> Overview | None: ...
+
+    async def results(self, task: str, query: ResultQuery, offset: int, limit: int) -> ResultPage:
+        """A window of the results table."""
+        ...
+
+    async def place(self, task: str, query: ResultQuery, number: int) -> int | None:
+        """The row of an experiment in the sorted, filtered table; None: it is not in it."""
+        ...
+
+    async def experiment(self, task: str, number: int) -> ExperimentView | None:
+        """One experiment with its starts and measurements."""
+        ...
+
+    async def points(self, task: str) -> tuple[Point, ...]:
+        """Every experiment of a task, by number."""
+        ...
+
+    async def file(self, task: str) -> str:
+        """The task file as the runner has it, YAML."""
+        ...
+
+    async def command(self, task: str, number: int) -> str:
+        """The shell command that starts an experiment's engine, without secrets."""
+        ...
 
     async def runner(self) -> RunnerView: ...
 
@@ -31,16 +68,20 @@ class Source(Protocol):
         """GPUs and containers as the runner last saw them."""
         ...
 
+    async def commands(self) -> tuple[CommandView, ...]:
+        """What the runner was asked and has not answered yet, oldest first."""
+        ...
+
     async def ensure_runner(self) -> None:
         """Have a runner at work when there is none."""
         ...
 
-    async def ask(self, verb: str, task: str) -> str:
+    async def ask(self, verb: str, arguments: Mapping[str, object]) -> str:
         """Have the runner do something; AutotunerError with its reason when it refuses."""
         ...
 
-    async def stop_container(self, container: str) -> str:
-        """Have one of our containers stopped and removed; as `ask`."""
+    async def submit(self, text: str) -> str:
+        """Queue a task from its YAML; returns its id. AutotunerError says what is wrong."""
         ...
 
     async def heartbeat(self) -> None:
@@ -53,8 +94,9 @@ class Source(Protocol):
 class JournalSource:
     """The real one: a Reader, opened again after it failed, and a Client."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, cwd: Path) -> None:
         self._home = home
+        self._cwd = cwd
         self._client = Client(home)
         self._console = uuid.uuid4().hex
         self._stack = AsyncExitStack()
@@ -66,8 +108,31 @@ class JournalSource:
     async def tasks(self) -> tuple[TaskView, ...]:
         return await (await self._open()).tasks()
 
-    async def detail(self, task: str) -> TaskDetail | None:
-        return await (await self._open()).detail(task)
+    async def overview(self, task: str) -> Overview | None:
+        return await (await self._open()).overview(task)
+
+    async def results(self, task: str, query: ResultQuery, offset: int, limit: int) -> ResultPage:
+        return await (await self._open()).results(task, query, offset, limit)
+
+    async def place(self, task: str, query: ResultQuery, number: int) -> int | None:
+        return await (await self._open()).place(task, query, number)
+
+    async def experiment(self, task: str, number: int) -> ExperimentView | None:
+        return await (await self._open()).experiment(task, number)
+
+    async def points(self, task: str) -> tuple[Point, ...]:
+        return await (await self._open()).points(task)
+
+    async def file(self, task: str) -> str:
+        return self._home.task_file(task).read_text(encoding="utf-8")
+
+    async def command(self, task: str, number: int) -> str:
+        from core.export.command import experiment_spec  # brings the engines with it
+
+        view = await self.experiment(task, number)
+        flags = view.parameters if view else {}
+        spec = await asyncio.to_thread(experiment_spec, self._home, task, flags)
+        return spec.shell()
 
     async def runner(self) -> RunnerView:
         return await (await self._open()).runner()
@@ -75,14 +140,21 @@ class JournalSource:
     async def live(self) -> LiveView:
         return await (await self._open()).live()
 
+    async def commands(self) -> tuple[CommandView, ...]:
+        return await (await self._open()).commands()
+
     async def ensure_runner(self) -> None:
         await self._client.ensure_runner()
 
-    async def ask(self, verb: str, task: str) -> str:
-        return await self._client.ask(verb, {"task": task})
+    async def ask(self, verb: str, arguments: Mapping[str, object]) -> str:
+        return await self._client.ask(verb, arguments)
 
-    async def stop_container(self, container: str) -> str:
-        return await self._client.ask("stop", {"container": container})
+    async def submit(self, text: str) -> str:
+        from core.engines import registry
+        from core.task import parse
+
+        task = parse(text, "task.yaml", self._cwd, registry.ENGINES)
+        return await self._client.submit(task, self._cwd)
 
     async def heartbeat(self) -> None:
         await self._client.heartbeat(self._console)

@@ -49,7 +49,7 @@ class Watch:
             # A change that could not be read is still to be read.
             self._stale = await self._source.changed() or self._stale
             runner = await self._source.runner()
-            known = {detail.task.id for detail in self._last.details}
+            known = {view.task.id for view in self._last.overviews}
             if self._stale or not self._last.loaded or not self._needed() <= known:
                 return await self._read(runner)
             return replace(self._last, runner=runner, error=None)
@@ -66,9 +66,9 @@ class Watch:
         tasks = await self._source.tasks()
         running = [task.id for task in tasks if task.state is TaskState.RUNNING]
         opened = [task.id for task in tasks if task.id == self._wanted()]
-        details = [await self._source.detail(task) for task in dict.fromkeys(running + opened)]
-        live = await self._source.live()
+        views = [await self._source.overview(task) for task in dict.fromkeys(running + opened)]
+        live, commands = await self._source.live(), await self._source.commands()
         self._stale = False
-        found = tuple(detail for detail in details if detail)
+        found = tuple(view for view in views if view)
         history = self._last.history.grown(live)
-        return Snapshot(tasks, found, runner, loaded=True, live=live, history=history)
+        return Snapshot(tasks, found, runner, commands, loaded=True, live=live, history=history)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from core import settings
 from core.engines.boxes import Host
 from core.engines.registry import launch
 from core.paths import Home
 from core.store.views import TaskDetail
 from core.task import load
-from core.values import AutotunerError, Configuration, LaunchSpec
+from core.values import AutotunerError, Configuration, LaunchSpec, Scalar
 
 
 def winner_spec(home: Home, detail: TaskDetail) -> LaunchSpec:
@@ -19,6 +21,11 @@ def winner_spec(home: Home, detail: TaskDetail) -> LaunchSpec:
             f"{detail.task.name}: no configuration met the limits yet; "
             f"look at `autotuner-tui show {detail.task.name}`"
         )
-    task = load(home.task_file(detail.task.id))
-    host = Host.of(settings.read(home.settings(detail.task.id)), home.cache)
-    return launch(task, Configuration.of(task.engine, best.parameters), host)
+    return experiment_spec(home, detail.task.id, best.parameters)
+
+
+def experiment_spec(home: Home, task: str, parameters: Mapping[str, Scalar]) -> LaunchSpec:
+    """What starts the engine with these flags, as a person would start it."""
+    wanted = load(home.task_file(task))
+    host = Host.of(settings.read(home.settings(task)), home.cache)
+    return launch(wanted, Configuration.of(wanted.engine, parameters), host)

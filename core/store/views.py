@@ -179,3 +179,110 @@ class TaskDetail:
     task: TaskView
     experiments: tuple[ExperimentView, ...] = ()
     events: tuple[Event, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition on a results row. `field` is a column's name or a flag's.
+
+    `operator` is one of `= != < <= > >=`; numbers are compared as numbers (seconds for
+    latencies), anything else as text, without regard to case.
+    """
+
+    field: str
+    operator: str
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class ResultQuery:
+    """Which results, in which order. `sort` is a column's name or a flag's; rows without a
+    value come last in either direction. A row has to meet every condition and contain every
+    word of `words` (in its flags, state or failure).
+    """
+
+    sort: str = "number"
+    descending: bool = True
+    conditions: tuple[Condition, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One experiment in the results table. `measured` gave the score; None when none did."""
+
+    number: int
+    state: ExperimentState
+    baseline: bool
+    parameters: dict[str, Scalar]
+    score: float | None = None
+    feasible: bool | None = None
+    failure: Failure | None = None
+    reason: str = ""
+    started: float | None = None
+    ended: float | None = None
+    gpus: int = 1
+    measured: MeasurementView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPage:
+    """A window of a sorted, filtered table: rows `offset` … of `matching`, out of `total`."""
+
+    rows: tuple[ResultRow, ...] = ()
+    offset: int = 0
+    matching: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One experiment as plots need it; None where nothing was measured. Latencies in seconds,
+    `per_gpu` output tokens/s divided by the GPUs it takes.
+    """
+
+    number: int
+    state: ExperimentState
+    baseline: bool
+    parameters: dict[str, Scalar]
+    score: float | None
+    feasible: bool | None
+    ended: float | None
+    throughput: float | None = None
+    per_gpu: float | None = None
+    ttft_p95: float | None = None
+    tpot_p95: float | None = None
+    e2e_p95: float | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What is always shown of a task, whatever the number of its experiments.
+
+    `busy` is the experiment at work, with its starts and measurements, `best` the chosen
+    one. `flags` are those that are not the same in every experiment but the baseline.
+    `steps`: (epoch seconds, score) at each moment a new best of the feasible ones came, in
+    order. `revision` grows with everything written about the task that rows or points show.
+    """
+
+    task: TaskView
+    busy: ExperimentView | None = None
+    best: ExperimentView | None = None
+    flags: tuple[str, ...] = ()
+    steps: tuple[tuple[float, float], ...] = ()
+    experiments: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommandView:
+    """Something the runner was asked: by this console, another one or the command line."""
+
+    id: int
+    verb: str
+    task: str | None
+    asked: float
+    done: float | None = None
+    reply: str = ""
+    error: str | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from tui.views.status import Key, key_line, status_line
+from tui.views.status import key_line, status_line
 from tui.widgets.base import Lines
 
 if TYPE_CHECKING:
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 
 class View(Screen[None]):
-    """`show` is called for each snapshot, each second, and when the screen comes up."""
+    """`show` is called for each snapshot, each second, and when the screen comes up.
 
-    KEYS: ClassVar[tuple[Key, ...]] = ()
+    `NAME` is the screen's in `tui.keys.screens`; a subclass binds its keys with
+    `BINDINGS = bindings(SCREENS[NAME])`.
+    """
+
+    NAME: ClassVar[str] = ""
     AUTO_FOCUS = "Table, LogView, Page"
 
     @property
@@ -34,7 +38,8 @@ class View(Screen[None]):
         raise NotImplementedError
 
     def on_mount(self) -> None:
-        self.query_one("#keys", Lines).show(lambda cells: [key_line(self.KEYS, cells)])
+        keys = self.console.keymap.footer(self.NAME)
+        self.query_one("#keys", Lines).show(lambda cells: [key_line(keys, cells)])
 
     def on_screen_resume(self) -> None:
         self.show()
@@ -56,5 +61,5 @@ class View(Screen[None]):
         raise NotImplementedError
 
     def target(self) -> str | None:
-        """The task that pause, cancel and retry are meant for."""
+        """The task that pause, cancel, budget and the like are meant for."""
         return self.console.opened

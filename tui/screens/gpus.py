@@ -5,25 +5,21 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tui.history import gpu_key
+from tui.keys.binding import bindings
+from tui.keys.screens import SCREENS
 from tui.screens.base import View
 from tui.views.gpus import about_gpu, gpu_grid, head_line, no_gpus
-from tui.views.status import Key
 from tui.widgets.base import Lines
 from tui.widgets.table import Table
 
 
 class GpusScreen(View):
     CSS_PATH = "gpus.tcss"
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        ("j k", "move"),
-        ("esc", "back"),
-        ("q", "leave"),
-        ("?", "help"),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.go('tasks')", show=False)]
+    NAME = "gpus"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(SCREENS["gpus"])]
 
     def body(self) -> ComposeResult:
         yield Lines(id="head")

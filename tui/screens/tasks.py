@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 
+from tui.keys.binding import bindings
+from tui.keys.screens import SCREENS
 from tui.line import Span, Tone
 from tui.screens.base import View
-from tui.views.status import Key
 from tui.views.tasks import EMPTY, about_task, task_grid
 from tui.widgets.base import Lines
 from tui.widgets.table import Table
@@ -16,14 +18,8 @@ from tui.widgets.table import Table
 
 class TasksScreen(View):
     CSS_PATH = "tasks.tcss"
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        ("enter", "open"),
-        ("p", "pause"),
-        ("x", "cancel"),
-        ("r", "retry failed"),
-        ("q", "leave"),
-        ("?", "help"),
-    )
+    NAME = "tasks"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(SCREENS["tasks"])]
 
     def body(self) -> ComposeResult:
         yield Table(id="tasks")
@@ -47,5 +43,5 @@ class TasksScreen(View):
     def _about(self) -> None:
         view, now = self.console.snapshot, self.console.now()
         task = view.task(self.target())
-        detail = view.detail(task.id) if task else None
-        self.query_one("#about", Lines).show(lambda cells: about_task(task, detail, now, cells))
+        overview = view.overview(task.id) if task else None
+        self.query_one("#about", Lines).show(lambda cells: about_task(task, overview, now, cells))

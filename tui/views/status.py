@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from core.values import TaskState
+from tui.keys.keymap import Key
 from tui.line import Line, Span, Tone, apart, line, width
 from tui.snapshot import Snapshot
 from tui.views import words
@@ -14,9 +15,6 @@ from tui.views.bars import gauges
 _WAITING = frozenset({TaskState.QUEUED, TaskState.RUNNING})
 
 _FRESH = 10.0
-
-Key = tuple[str, str]
-"""A key and what it does, for the bottom line."""
 
 
 def status_line(view: Snapshot, now: float, cells: int) -> Line:

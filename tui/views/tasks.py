@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.store.views import TaskDetail, TaskView
+from core.store.views import Overview, TaskView
 from core.values import TaskState
 from tui.line import Line, Span, Tone, line, wrap
-from tui.snapshot import at_work
 from tui.views import words
 from tui.views.gains import delta
 from tui.views.layout import Column, Grid, Row
@@ -86,14 +85,14 @@ def _left(task: TaskView, now: float) -> Span:
 
 
 def about_task(
-    task: TaskView | None, detail: TaskDetail | None, now: float, cells: int
+    task: TaskView | None, overview: Overview | None, now: float, cells: int
 ) -> list[Line]:
     """Up to three lines on one task: what it does now, or how it ended."""
     if task is None:
         return []
     if task.failure:
         return [(Span(" "), *part) for part in _failed(task, cells - 1)]
-    busy = at_work(detail) if detail else None
+    busy = overview.busy if overview else None
     if busy is None:
         return [line(" ", *outcome(task))]
     return [

@@ -5,19 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.line import Line, Tone, to_strip
+from tui.glyphs import shown
+from tui.line import Line, Tone
 
 Build = Callable[[int], Sequence[Line]]
 """Makes the lines for a width in cells."""
 
+Styles = Callable[[Tone], Style]
 
 TONES = {f"tone--{tone}" for tone in Tone} | {"tone--cursor"}
 """The component classes of a toned widget, styled in app.tcss. Textual inherits them from
 one base only, so each widget names them."""
+
+
+def to_strip(text: Line, cells: int, styles: Styles, under: Style | None = None) -> Strip:
+    """Drawn over the whole width; `under` (a cursor, say) lies over the tones' own style."""
+    plain = styles(Tone.PLAIN)
+    segments = [
+        Segment(shown(span.text), styles(span.tone) + under if under else styles(span.tone))
+        for span in text
+    ]
+    return Strip(segments).adjust_cell_length(cells, plain + under if under else plain)
+
 
 if TYPE_CHECKING:
     _Base = Widget

@@ -16,8 +16,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.logs import LogFile
-from tui.line import Line, Span, Tone, line, to_strip
-from tui.widgets.base import TONES, Toned
+from tui.line import Line, Span, Tone, line
+from tui.widgets.base import TONES, Toned, to_strip
 
 _BAD = re.compile(r"\b(ERROR|CRITICAL|FATAL|Traceback|[A-Z]\w*Error)\b")
 _WARN = re.compile(r"\bWARN(ING)?\b")

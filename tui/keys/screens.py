@@ -1,0 +1,141 @@
+"""The keys of each screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tui.keys.base import Action
+
+PAUSE = Action(
+    "task.pause", ("p",), "app.pause",
+    "pause after this measurement: the engine stops, the GPU is free; again: go on", "pause",
+)  # fmt: skip
+CANCEL = Action(
+    "task.cancel", ("x",), "app.cancel", "cancel the task; what was measured is kept", "cancel"
+)
+EXPORT = Action(
+    "task.export", ("e",), "app.export",
+    "export the winner's command or all results into a file", "export",
+)  # fmt: skip
+BUDGET = Action("task.budget", ("b",), "app.budget", "change the budget of the task")
+ADD = Action("task.add", ("a",), "app.add", "try a configuration of your own next")
+COPY_WINNER = Action(
+    "task.copy", ("Y",), "app.copy_command", "copy the command that starts the best", "copy winner"
+)
+
+
+def _footer(action: Action, place: int) -> Action:
+    return replace(action, footer=place)
+
+
+TASKS = (
+    Action("tasks.new", ("n",), "app.new", "a new task: a form, or the YAML", "new", 1),
+    Action("tasks.duplicate", ("d",), "app.duplicate", "a new task like this one"),
+    Action("tasks.open", ("enter", "l"), "open", "open the task", "open", 2),
+    _footer(PAUSE, 3),
+    _footer(CANCEL, 4),
+    Action(
+        "tasks.retry", ("r",), "app.retry", "try the task's failed experiments again", "retry", 5
+    ),
+    EXPORT,
+    BUDGET,
+    ADD,
+    COPY_WINNER,
+)
+
+TASK = (
+    Action("task.detail", ("enter",), "detail", "all about the experiment", "detail", 1),
+    Action("task.filter", ("slash",), "filter", "filter: words, ttft_p95<0.4, tp=2", "filter", 2),
+    Action("task.sort", ("s",), "sort", "choose the column to sort by", "sort", 3),
+    Action("task.reverse", ("o",), "reverse", "turn the order round"),
+    Action("task.columns", ("C",), "columns", "choose the columns to show"),
+    Action("task.mark", ("space",), "mark", "mark the row", "mark", 4),
+    Action("task.unmark", ("u",), "unmark", "take all marks away"),
+    Action("task.compare", ("c",), "compare", "the marked rows side by side, or with the baseline"),
+    Action("task.plots", ("v",), "plots", "plots: best over time, load, Pareto, sensitivity"),
+    Action("task.log", ("l",), "log", "the log of the experiment", "log", 5),
+    Action("task.command", ("y",), "copy", "copy the experiment's command"),
+    COPY_WINNER,
+    Action("task.skip", ("S",), "skip", "skip the experiment at work"),
+    Action("task.retry", ("r",), "retry", "try a failed experiment again"),
+    ADD,
+    BUDGET,
+    PAUSE,
+    CANCEL,
+    EXPORT,
+    Action("task.back", ("escape",), "back", "take the filter away, or back to the tasks"),
+)
+
+EXPERIMENT = (
+    Action("experiment.previous", ("left_square_bracket",), "step(-1)", "the one before"),
+    Action("experiment.next", ("right_square_bracket",), "step(1)", "the next one", "next", 1),
+    Action("experiment.log", ("l",), "log", "its log, at the line that proves a failure", "log", 2),
+    Action("experiment.copy", ("y",), "copy", "copy its command", "copy command", 3),
+    Action("experiment.retry", ("r",), "retry", "try it again when it failed", "retry", 4),
+    Action("experiment.back", ("escape",), "back", "back to the results", "back", 5),
+)
+
+COMPARE = (
+    Action("compare.all", ("a",), "all", "all flags and metrics, or those that differ", "all", 1),
+    Action("compare.curve", ("tab",), "curve", "the curve of another metric", "curve", 2,
+           priority=True),
+    Action("compare.back", ("escape",), "back", "back to the results", "back", 3),
+)  # fmt: skip
+
+PLOTS = (
+    Action("plots.next", ("tab", "right_square_bracket"), "step(1)", "the next plot", "next", 1,
+           priority=True),
+    Action("plots.previous", ("left_square_bracket",), "step(-1)", "the plot before"),
+    Action("plots.metric", ("m",), "metric", "another metric on the axis", "metric", 2),
+    Action("plots.back", ("escape",), "back", "back to the results", "back", 3),
+)  # fmt: skip
+
+LOG = (
+    Action("log.filter", ("slash",), "filter", "show only lines with these words", "filter", 1),
+    Action("log.next", ("n",), "match(1)", "the next line that matches"),
+    Action("log.previous", ("N",), "match(-1)", "the matching line before"),
+    Action("log.error", ("exclamation_mark",), "error", "the first error", "error", 2),
+    Action("log.follow", ("f",), "follow", "follow; scrolling up stops it", "follow", 3),
+    Action("log.wrap", ("w",), "wrap", "break long lines, or cut them"),
+    Action("log.time", ("t",), "time", "the time before each line, as it was written"),
+    Action("log.mark", ("space",), "mark", "begin a selection here, or end it"),
+    Action("log.copy", ("y",), "copy", "copy the line or the selection", "copy", 4),
+    Action("log.copy_last", ("Y",), "copy_last", "copy the last lines, as many as you say"),
+    Action("log.zoom", ("z",), "zoom", "the log on the whole screen"),
+    Action("log.other", ("tab",), "other", "engine or benchmark", "engine/bench", 5, priority=True),
+    Action("log.before", ("left_square_bracket",), "step(-1)", "the experiment before"),
+    Action("log.after", ("right_square_bracket",), "step(1)", "the experiment after"),
+    Action("log.back", ("escape",), "back", "take the filter away, or back to the task"),
+)
+
+GPUS = (
+    Action("gpus.log", ("l",), "log", "the log of the experiment on this GPU", "log", 1),
+    Action("gpus.back", ("escape",), "app.go('tasks')", "back to the tasks", "back", 2),
+)
+
+CONTAINERS = (
+    Action("containers.open", ("enter",), "open", "its environment as it is", "environment", 1),
+    Action("containers.log", ("l",), "log", "the log of its experiment", "log", 2),
+    Action("containers.stop", ("x",), "stop", "stop and remove it; only ours", "stop", 3),
+    Action("containers.back", ("escape",), "back", "back", "back", 4),
+)
+
+NEW = (
+    Action("new.submit", ("f5", "ctrl+r"), "submit", "queue the task", "run", 1, priority=True),
+    Action("new.edit", ("f4", "ctrl+y"), "edit", "the YAML in $EDITOR", "YAML", 2, priority=True),
+    Action("new.save", ("f2", "ctrl+n"), "save", "save the file", "save", 3, priority=True),
+    Action("new.back", ("escape",), "back", "back; the form is kept until you leave", "back", 4),
+)
+
+SCREENS: dict[str, tuple[Action, ...]] = {
+    "tasks": TASKS,
+    "task": TASK,
+    "experiment": EXPERIMENT,
+    "compare": COMPARE,
+    "plots": PLOTS,
+    "log": LOG,
+    "gpus": GPUS,
+    "containers": CONTAINERS,
+    "new": NEW,
+}
+"""By the name a keymap file and the help use."""
