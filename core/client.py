@@ -17,7 +17,8 @@ from core.paths import Home
 from core.store import ask as asking
 from core.store.lock import runner_status
 from core.store.reader import Reader
-from core.task import Task, dump
+from core.task import Task
+from core.task.dump import save
 from core.values import AutotunerError
 
 _POLL = 0.1
@@ -86,7 +87,7 @@ class Client:
         folder.mkdir(parents=True, mode=0o700)
         try:
             settings.write(resolved, self._home.settings(name))
-            self._home.task_file(name).write_text(dump(task), encoding="utf-8")
+            save(task, self._home.task_file(name))
             await self.ask("submit", {"task": name})
         except AutotunerError:
             shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 
 from core.values import Failure, Purpose
 
@@ -144,7 +143,7 @@ def distribution(values: Sequence[float]) -> Distribution:
         return Distribution()
     ranked = sorted(values)
     p50, p90, p95, p99 = (percentile(ranked, q) for q in (50, 90, 95, 99))
-    return Distribution(fmean(ranked), p50, p90, p95, p99)
+    return Distribution(math.fsum(ranked) / len(ranked), p50, p90, p95, p99)
 
 
 def read_timeline(path: Path) -> tuple[Request, ...]:

@@ -1,9 +1,10 @@
-"""Where things are kept. Nothing is ever written outside the home."""
+"""Where things are kept. Tuning writes nothing outside the home."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,32 @@ from pathlib import Path
 import platformdirs
 
 from core.values import InputError
+
+_PROGRAM = "autotuner-tui"
+
+
+def user_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where a person keeps their own keys and themes: `autotuner-tui` in XDG_CONFIG_HOME, else
+    in the platform's folder for settings. It need not exist.
+    """
+    named = Path(environ.get("XDG_CONFIG_HOME", ""))
+    # A relative path there is invalid, and to be ignored.
+    return named / _PROGRAM if named.is_absolute() else platformdirs.user_config_path(_PROGRAM)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file that only the user can read, whole or not at all, also in a power cut."""
+    # mkstemp creates the file with mode 0600: there is no moment in which others can read it.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +50,7 @@ class Home:
     def find(cls, environ: Mapping[str, str] = os.environ) -> Home:
         """`AUTOTUNER_HOME`, or the platform's state folder."""
         named = environ.get("AUTOTUNER_HOME")
-        root = Path(named).expanduser() if named else platformdirs.user_state_path("autotuner-tui")
+        root = Path(named).expanduser() if named else platformdirs.user_state_path(_PROGRAM)
         return cls(root.absolute())
 
     def create(self) -> Home:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.metrics import Measurement
-from core.task import Objective, Slo
-from core.values import Failure, FailureKind
+from core.values import Failure, FailureKind, Objective
+
+if TYPE_CHECKING:
+    from core.task import Slo
 
 _LATENCIES = {Objective.LATENCY: "e2e", Objective.TTFT: "ttft", Objective.TPOT: "tpot"}
 _METRICS = frozenset(_LATENCIES.values())

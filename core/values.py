@@ -53,6 +53,17 @@ class ExperimentState(StrEnum):
         return self.measured or self in {ExperimentState.FAILED, ExperimentState.CANCELLED}
 
 
+class Objective(StrEnum):
+    """What a task optimises. Latency objectives are lower-is-better and use p95."""
+
+    THROUGHPUT = "throughput"
+    THROUGHPUT_PER_GPU = "throughput_per_gpu"
+    GOODPUT = "goodput"
+    LATENCY = "latency"
+    TTFT = "ttft"
+    TPOT = "tpot"
+
+
 class Phase(StrEnum):
     """What an experiment is doing between its states, in the order it happens."""
 

@@ -4,10 +4,19 @@ import csv
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.cli.words import duration, summary
 from core.export.document import document
+from core.export.files import file_name, write
 from core.export.table import csv_text, text_table, varying
+from core.paths import Home
+from core.values import AutotunerError, ExperimentState, Failure, FailureKind
+from tests.control_desk import TASK, office
 from tests.samples import DETAIL
 
 
@@ -66,3 +75,66 @@ def test_the_summary_labels_simulated_numbers():
 
 def test_durations():
     assert [duration(s) for s in (0.84, 41, 192, 6600)] == ["0.8s", "41s", "3m12s", "1h50m"]
+
+
+# files
+
+
+def test_a_file_is_named_after_its_task():
+    assert file_name(DETAIL.task, "csv") == "demo.csv"
+    assert file_name(DETAIL.task, "json") == "demo.json"
+    assert file_name(DETAIL.task, "command") == "demo-command.sh"
+    with pytest.raises(AutotunerError, match="'exe' is not one of command, csv, json"):
+        file_name(DETAIL.task, "exe")
+
+
+@given(st.text(max_size=120))
+def test_any_name_makes_a_plain_file_name(name: str):
+    made = file_name(replace(DETAIL.task, name=name), "csv")
+    assert made.endswith(".csv")
+    assert not made.startswith((".", "-"))
+    assert "/" not in made
+    assert made.isprintable()
+    assert len(made.encode()) <= 200
+
+
+async def test_files_are_private_and_never_overwritten(tmp_path: Path):
+    text = TASK.replace("name: demo", "name: 'two words'")
+    secret = "hf_verysecret"
+    async with office(Home(tmp_path / "home"), text, HF_TOKEN=secret, PATH="/bin") as desk:
+        await desk.tried(0)
+        await desk.tried(1, {"max-num-seqs": 8}, failed=True)
+        leak = Failure(FailureKind.CRASH, "crashed", text=f"token {secret} was refused")
+        await desk.journal.set_experiment("t1", 1, ExperimentState.FAILED, failure=leak)
+        await desk.journal.set_best("t1", 0, None)
+        folder = tmp_path / "exports"
+        made = [
+            await write(desk.home, desk.reader, "t1", kind, folder)
+            for kind in ("command", "csv", "json", "csv", "csv")
+        ]
+        assert [path.name for path in made] == [
+            "two-words-command.sh", "two-words.csv", "two-words.json", "two-words-2.csv",
+            "two-words-3.csv",
+        ]  # fmt: skip
+        for path in made:
+            assert path.stat().st_mode & 0o777 == 0o600
+            assert secret not in path.read_text()
+        script = made[0].read_text().splitlines()
+        assert script[0] == "#!/bin/sh"
+        assert "simulated" in script[1]
+        assert "--max-model-len 2048" in script[2]
+        shown = json.loads(made[2].read_text())
+        assert shown["experiments"][1]["failure"]["text"] == "token ••• was refused"
+        assert made[1].read_text() == made[3].read_text()
+
+
+async def test_what_cannot_be_exported_is_said(tmp_path: Path):
+    async with office(Home(tmp_path / "home")) as desk:
+        with pytest.raises(AutotunerError, match="no task 'x'"):
+            await write(desk.home, desk.reader, "x", "csv", tmp_path)
+        with pytest.raises(AutotunerError, match="no configuration met the limits"):
+            await write(desk.home, desk.reader, "t1", "command", tmp_path)
+        (tmp_path / "file").write_text("")
+        with pytest.raises(AutotunerError, match="cannot be written"):
+            await write(desk.home, desk.reader, "t1", "csv", tmp_path / "file")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "home"]

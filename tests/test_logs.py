@@ -10,23 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.logs import BLOCK, LINE_LIMIT, LogFile, sanitize
-
-_WILD = st.lists(
-    st.one_of(
-        st.binary(max_size=12),
-        st.sampled_from([b"\x1b[", b"\x1b]52;c;", b"\x9b", b"\xc2\x9b", b"\r", b"\t", b"31m"]),
-        st.sampled_from(["\u202e", "\u2066", "\u200b", "\u2028", "é", "漢"]).map(str.encode),
-    ),
-    max_size=20,
-).map(b"".join)
+from tests.test_logs_paint import WILD
 
 
-@given(_WILD)
+@given(WILD)
 def test_sanitized_text_is_printable(line):
     text = sanitize(line)
     assert text.isprintable()
     assert len(text) <= LINE_LIMIT
-    assert not any(c in text for c in "\x1b\x9b\x07\u202e\u2066\u200b\u2028")
+    assert not any(c in text for c in "\x1b\x9b\x07\u202e\u2066\u200b\u2028\ufe0f")
 
 
 @pytest.mark.parametrize(
@@ -137,3 +129,63 @@ def test_tail_of_a_large_file_reads_little(tmp_path: Path):
     assert log.count == 1_000_000
     assert log.lines(999_999, 1_000_000) == ["line 999999"]
     assert log.lines(500_000, 500_002) == ["line 500000", "line 500001"]
+
+
+def test_the_tail_before_anything_is_indexed(tmp_path: Path):
+    path = tmp_path / "engine.log"
+    log = LogFile(path)
+    assert log.tail(5) == []
+    path.write_bytes(b"".join(b"line %d\n" % n for n in range(1_000_000)))
+    assert log.tail(2) == [b"line 999998", b"line 999999"]
+    assert len(log.tail(1_000_000)) < 100_000
+    path.write_bytes(b"one\nunfinished")
+    assert log.tail(9) == [b"one", b"unfinished"]
+
+
+def test_indexing_stops_when_it_is_told_and_goes_on(tmp_path: Path):
+    path = tmp_path / "engine.log"
+    path.write_bytes(b"".join(b"line %d\n" % n for n in range(100_000)))
+    log = LogFile(path)
+    stops = itertools.chain([False, False], itertools.repeat(True))
+    assert log.poll(lambda: next(stops))
+    assert 0 < log.count < 100_000
+    assert log.poll()
+    assert log.lines(99_999, 100_000) == ["line 99999"]
+
+
+def test_cut_short_and_grown_again_between_two_looks(tmp_path: Path):
+    path = tmp_path / "engine.log"
+    path.write_text("one\ntwo\n")
+    log = LogFile(path)
+    log.poll()
+    before = log.generation
+    with path.open("w") as file:  # the same file, longer than it was
+        file.write("three\nfour\nfive\n")
+    assert log.poll()
+    assert log.generation > before
+    assert log.lines(0, 9) == ["three", "four", "five"]
+
+
+def test_hostile_sizes_are_read_in_pieces(tmp_path: Path):
+    path = tmp_path / "engine.log"
+    huge = 10_000_000
+    path.write_bytes(
+        b"start\n"
+        + b"x" * huge
+        + b"\n"
+        + bytes(huge)
+        + b"\n\xff\xfe\x80"
+        + b"\r" * huge
+        + b"last\n"
+    )
+    log = LogFile(path)
+    log.poll()
+    start, long, zeros, last = log.lines(0, 9)
+    assert (start, long[:3], len(long), zeros[:1], last) == (
+        "start",
+        "xxx",
+        LINE_LIMIT,
+        " ",
+        "last",
+    )
+    assert max(len(raw) for raw in log.raw(0, 9)) < 5 * LINE_LIMIT

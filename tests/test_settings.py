@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import settings
+from core.paths import user_folder
 from core.settings import Settings
 from core.values import InputError, looks_secret
 
@@ -73,7 +74,9 @@ def test_the_example_explains_everything_and_sets_nothing(tmp_path: Path) -> Non
     (tmp_path / ".env").write_text(example)
     assert not settings.resolve(tmp_path, {}).values
     (tmp_path / ".env").write_text(re.sub(r"(?m)^#(?=[A-Z_]+=)", "", example))
-    assert {"HF_TOKEN", "CONTAINER_NO_PROXY"} <= set(settings.resolve(tmp_path, {}).values)
+    found = settings.resolve(tmp_path, {}).values
+    assert {"HF_TOKEN", "CONTAINER_NO_PROXY", "AUTOTUNER_REFRESH"} <= set(found)
+    assert found["AUTOTUNER_HOOK"] == 'notify-send "$AUTOTUNER_SUMMARY"'
 
 
 def test_hosts_get_both_spellings_and_never_the_containers_proxies() -> None:
@@ -124,6 +127,36 @@ def test_loopback_is_always_reached_directly(values: dict[str, str]) -> None:
         assert environment["NO_PROXY"] == environment["no_proxy"]
         assert {"localhost", "127.0.0.1", "::1"} <= set(environment["NO_PROXY"].split(","))
         assert "HF_HUB_OFFLINE" not in environment
+
+
+def test_what_only_concerns_this_program_stays_here(tmp_path: Path) -> None:
+    environ = {"AUTOTUNER_HOOK": "curl https://secret.invalid", "AUTOTUNER_THEME": "mono"}
+    taken = settings.resolve(tmp_path, environ)
+    assert dict(taken.values) == {"AUTOTUNER_HOOK": "curl https://secret.invalid"}
+    assert "AUTOTUNER_HOOK" not in settings.host_environment(taken)
+    assert "AUTOTUNER_HOOK" not in settings.container_environment(taken)
+
+
+def test_an_environment_without_secrets() -> None:
+    given = {
+        "HF_TOKEN": "hf_abcdefgh",
+        "COPY": "Bearer hf_abcdefgh",
+        "HTTPS_PROXY": "http://me:hunter22@proxy:3128",
+        "HTTP_PROXY": "http://proxy:3128",
+        "API_KEY": "a",
+        "EMPTY_TOKEN": "",
+        "LANG": "a",
+    }
+    assert settings.without_secrets(given) == {"HTTP_PROXY": "http://proxy:3128", "LANG": "a"}
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=6))
+def test_no_secret_is_left_in_such_an_environment(values: dict[str, str]) -> None:
+    left = settings.without_secrets(values)
+    assert not any(looks_secret(name) for name in left)
+    hidden = {one for one in settings.secrets(Settings(values)) if len(one) >= 4}
+    assert not any(secret in value for secret in hidden for value in left.values())
+    assert left.items() <= values.items()
 
 
 def test_spellings_that_disagree_stay_and_are_named() -> None:
@@ -181,6 +214,13 @@ def test_the_file_is_private_and_replaced_as_a_whole(tmp_path: Path) -> None:
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="submit the task again"):
         settings.read(tmp_path / "settings.env")
+
+
+def test_a_persons_own_folder(tmp_path: Path) -> None:
+    assert user_folder({"XDG_CONFIG_HOME": str(tmp_path)}) == tmp_path / "autotuner-tui"
+    usual = user_folder({})
+    assert usual.is_absolute()
+    assert user_folder({"XDG_CONFIG_HOME": "relative"}) == usual
 
 
 @pytest.mark.parametrize(

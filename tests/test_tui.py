@@ -1,70 +1,35 @@
-"""The console, driven by keys, on a journal that a test holds."""
+"""The console, driven by keys, on a journal that a test holds: tasks, dialogs, palette, faults."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import stat
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from core.paths import Home
-from core.store.views import RunnerView, TaskDetail
+from core.store.views import CommandView, RunnerView, TaskDetail, VerdictView
 from core.values import TaskState
+from tests.tui_console import NARROW, WIDE, console, said, text, until
 from tests.tui_sample import (
     BROKEN,
     CHAT,
+    DEMO,
     DETAIL,
-    EXPERIMENTS,
     NOW,
+    OOM,
     RAG,
     TASKS,
     FakeSource,
-    done,
     failed,
 )
 from tui.app import AutotunerApp
 from tui.screens.confirm import ConfirmScreen
-from tui.screens.experiment import ExperimentScreen
+from tui.screens.gpus import GpusScreen
 from tui.screens.help import HelpScreen
-from tui.screens.log import LogScreen
 from tui.screens.task import TaskScreen
 from tui.screens.tasks import TasksScreen
-from tui.widgets.logview import LogView
-from tui.widgets.page import Page
 from tui.widgets.table import Table
-
-NARROW, WIDE = (80, 24), (120, 40)
-
-
-@asynccontextmanager
-async def console(
-    source: FakeSource,
-    home: Path,
-    size: tuple[int, int] = NARROW,
-    task: str | None = None,
-) -> AsyncIterator[tuple[AutotunerApp, Pilot]]:
-    app = AutotunerApp(source, Home(home), task, clock=lambda: NOW)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await until(pilot, lambda: app.snapshot.loaded)
-        await pilot.pause()
-        yield app, pilot
-
-
-async def until(pilot: Pilot, wanted: Callable[[], object]) -> None:
-    for _ in range(750):  # a busy machine may take its time
-        if wanted():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError(f"the console did not get there; it shows:\n{text(pilot.app)}")
-
-
-def text(app) -> str:
-    """What is on the screen, line by line."""
-    lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in lines)
 
 
 async def test_task_list_narrow(tmp_path):
@@ -95,8 +60,24 @@ async def test_wide_shows_more_and_resizing_keeps_up(tmp_path):
         await pilot.resize_terminal(60, 20)
         await until(pilot, lambda: "Qwen/Qwen3-8B" not in text(app))
         assert all(len(line) <= 60 for line in text(app).splitlines())
-        await pilot.resize_terminal(140, 30)
-        await until(pilot, lambda: "Qwen/Qwen3-8B" in text(app))
+        await pilot.resize_terminal(160, 30)
+        await until(pilot, lambda: "out of memory: weights: 13.2 GB" in text(app))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [(), ("question_mark",), ("colon",), ("T",), ("j", "b"), ("j", "a"), ("j", "e"), ("j", "x")],
+)
+async def test_any_size_is_survived(tmp_path, keys):
+    async with console(FakeSource(DETAIL), tmp_path) as (app, pilot):
+        await pilot.press(*keys)
+        before, screen = text(app), app.screen
+        for size in ((20, 5), (5, 2), (1, 1), (200, 3), NARROW):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert app.screen is screen
+        if keys != ("T",):  # a long list may be scrolled to another place
+            await until(pilot, lambda: text(app) == before)
 
 
 async def test_no_tasks_says_what_to_do(tmp_path):
@@ -105,85 +86,19 @@ async def test_no_tasks_says_what_to_do(tmp_path):
     async with console(source, tmp_path) as (app, pilot):
         assert "autotuner-tui demo" in text(app)
         assert "○ no runner" in text(app)
-        await pilot.press("p", "x", "r", "enter", "2", "3")
+        await pilot.press("p", "x", "r", "d", "b", "a", "e", "Y", "space", "u", "enter")
+        assert isinstance(app.screen, TasksScreen)
         assert source.asked == []
-        assert "No task is open" in text(app)
-
-
-@pytest.mark.parametrize("size", [NARROW, WIDE])
-async def test_one_task(tmp_path, size):
-    async with console(FakeSource(DETAIL), tmp_path, size, CHAT.id) as (app, _):
-        assert isinstance(app.screen, TaskScreen)
-        screen = text(app)
-        assert "#5  1 184 tok/s/GPU  +38.1 % against the baseline  not confirmed" in screen
-        assert "load ✔ 41s ▸ compile 68 % 12s ▸ capture ▸ ready ▸ benchmark" in screen
-        rows = app.screen.query_one(Table).lines
-        assert [row.split()[0] for row in rows] == list("876543210")
-        assert "✔ best" in rows[3]
-        assert "✖ out of memory: KV cache" in rows[4]
-        assert "✖ ttft p95 0.691 s > 0.5" in rows[2]
-        assert "✔ baseline" in rows[8]
-        assert ("E2E" in screen) is (size == WIDE)
-        # One column, one decimal point.
-        scores = [
-            row.find(score) + len(score)
-            for row, score in zip(rows[7:], ("912", "858"), strict=True)
-        ]
-        assert scores[0] == scores[1]
-
-
-async def test_order_by_score_puts_misses_and_failures_last(tmp_path):
-    async with console(FakeSource(DETAIL), tmp_path, task=CHAT.id) as (app, pilot):
-        await pilot.press("o")
-        rows = app.screen.query_one(Table).lines
-        assert [row.split()[0] for row in rows] == list("537210684")
-        await pilot.press("o")
-        assert [r.split()[0] for r in app.screen.query_one(Table).lines] == list("876543210")
-
-
-async def test_cursor_stays_on_its_row(tmp_path):
-    source = FakeSource(DETAIL)
-    async with console(source, tmp_path, task=CHAT.id) as (app, pilot):
-        table = app.screen.query_one(Table)
-        await pilot.press("j", "j", "j")
-        assert table.cursor == "5"
-        ninth = done(9, 384, 2048, 1100.0, 0.4)
-        source.details[CHAT.id] = TaskDetail(CHAT, (*EXPERIMENTS, ninth))
-        await until(pilot, lambda: len(table.lines) == 10)
-        assert table.cursor == "5"
-        source.details[CHAT.id] = TaskDetail(CHAT, EXPERIMENTS[:3])
-        await until(pilot, lambda: len(table.lines) == 3)
-        assert table.cursor == "0"
-        await pilot.press("g")
-        assert table.cursor == "2"
-        await pilot.press("G", "k")
-        assert table.cursor == "1"
-
-
-async def test_cursor_keeps_its_place_among_many_rows(tmp_path):
-    many = tuple(done(n, n, 2048, 100.0 + n, 0.4) for n in range(200))
-    source = FakeSource(TaskDetail(CHAT, many))
-    async with console(source, tmp_path, task=CHAT.id) as (app, pilot):
-        table = app.screen.query_one(Table)
-        await pilot.press("G", "pageup")
-        await pilot.pause()
-        key, line = table.cursor, table.scroll_offset.y
-        more = done(200, 7, 2048, 400.0, 0.4)
-        source.details[CHAT.id] = TaskDetail(CHAT, (*many, more))
-        await until(pilot, lambda: len(table.lines) == 201)
-        await pilot.pause()
-        assert table.cursor == key
-        assert table.scroll_offset.y == line + 1
-        assert f"▸ {key:>3}" in text(app)
+        await until(pilot, lambda: "no task is chosen" in text(app))
 
 
 @pytest.mark.parametrize(
     ("keys", "asked"),
     [
-        (("j", "p"), ("pause", CHAT.id)),
-        (("r",), ("retry", RAG.id)),
-        (("j", "enter", "s"), ("skip", CHAT.id)),
-        (("j", "x", "y"), ("cancel", CHAT.id)),
+        (("j", "p"), ("pause", {"task": CHAT.id})),
+        (("r",), ("retry", {"task": RAG.id})),
+        (("j", "x", "y"), ("cancel", {"task": CHAT.id})),
+        (("2", "p"), ("pause", {"task": CHAT.id})),
     ],
 )
 async def test_keys_ask_the_runner(tmp_path, keys, asked):
@@ -197,20 +112,101 @@ async def test_pause_resumes_what_is_paused(tmp_path):
     source = FakeSource(tasks=(replace(CHAT, state=TaskState.PAUSED),))
     async with console(source, tmp_path) as (_, pilot):
         await pilot.press("p")
-        await until(pilot, lambda: source.asked == [("resume", CHAT.id)])
+        await until(pilot, lambda: source.asked == [("resume", {"task": CHAT.id})])
 
 
 async def test_cancel_can_be_declined_and_needs_something_to_cancel(tmp_path):
     source = FakeSource(DETAIL)
     async with console(source, tmp_path) as (app, pilot):
-        await pilot.press("j", "x")
-        assert isinstance(app.screen, ConfirmScreen)
-        assert "Cancel qwen3-8b-chat?" in text(app)
-        await pilot.press("n")
-        assert isinstance(app.screen, TasksScreen)
+        for no in ("n", "escape", "q"):
+            await pilot.press("g", "j", "x")
+            assert isinstance(app.screen, ConfirmScreen)
+            assert "Cancel qwen3-8b-chat?" in text(app)
+            await pilot.press("enter", "x", no)  # neither enter nor the same key is a yes
+            assert isinstance(app.screen, TasksScreen)
         await pilot.press("j", "x")  # a task that has ended
         assert isinstance(app.screen, TasksScreen)
         assert source.asked == []
+
+
+# marks
+
+
+async def test_marked_tasks_are_meant_together(tmp_path):
+    source = FakeSource(DETAIL)
+    async with console(source, tmp_path) as (app, pilot):
+        await pilot.press("space", "space", "space")
+        await until(pilot, lambda: "3 tasks are marked" in text(app))
+        assert text(app).count("✔  ") >= 3
+        await pilot.press("x")
+        # One of the three has ended.
+        await until(pilot, lambda: "Cancel 2 marked tasks?" in text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: len(source.asked) == 2)
+        assert {name for name, _ in source.asked} == {"cancel"}
+        assert {said["task"] for _, said in source.asked} == {RAG.id, CHAT.id}
+        source.asked.clear()
+        await pilot.press("r")
+        await until(pilot, lambda: "3 marked tasks again?" in text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: len(source.asked) == 3)
+        source.asked.clear()
+        await pilot.press("p")
+        await until(pilot, lambda: len(source.asked) == 2)
+        await pilot.press("u")
+        await until(pilot, lambda: "marked" not in text(app).splitlines()[-3])
+
+
+async def test_a_mark_is_taken_away_again_and_goes_with_its_task(tmp_path):
+    source = FakeSource(DETAIL)
+    async with console(source, tmp_path) as (app, pilot):
+        screen = app.screen
+        assert isinstance(screen, TasksScreen)
+        await pilot.press("space", "space")
+        assert set(screen.targets()) == {RAG.id, CHAT.id}
+        await pilot.press("g", "space")
+        assert set(screen.targets()) == {CHAT.id}
+        source.views = (RAG, DEMO)
+        await until(pilot, lambda: screen.targets() == (screen.target(),))
+
+
+# asked, answered
+
+
+async def test_what_waits_for_an_answer_is_shown_and_not_asked_twice(tmp_path):
+    source = FakeSource(DETAIL)
+    release: list[bool] = []
+    asked: list[str] = []
+
+    async def ask(verb, arguments):
+        import asyncio
+
+        asked.append(verb)
+        source.open = (CommandView(7, verb, CHAT.id, NOW - 12),)
+        while not release:
+            await asyncio.sleep(0.01)
+        source.open = ()
+        return "paused after this measurement"
+
+    source.ask = ask  # type: ignore[method-assign]
+    async with console(source, tmp_path) as (app, pilot):
+        await pilot.press("j", "p")
+        await until(pilot, lambda: "▸ pause asked 12s" in text(app))
+        await pilot.press("p")
+        await until(pilot, lambda: "pause: asked already" in " ".join(said(app)))
+        assert asked == ["pause"]
+        release.append(True)
+        await until(pilot, lambda: "paused after this measurement" in said(app))
+        await until(pilot, lambda: "asked 12s" not in text(app))
+        await pilot.press("p")
+        await until(pilot, lambda: asked == ["pause", "pause"])
+
+
+async def test_several_that_wait(tmp_path):
+    source = FakeSource(DETAIL)
+    source.open = tuple(CommandView(n, "skip", CHAT.id, NOW - 70) for n in range(3))
+    async with console(source, tmp_path) as (app, pilot):
+        await until(pilot, lambda: "▸ skip asked 1m10s and 2 more" in text(app))
 
 
 async def test_refusal_is_said_and_the_console_lives(tmp_path):
@@ -220,6 +216,31 @@ async def test_refusal_is_said_and_the_console_lives(tmp_path):
         await pilot.press("r")
         await until(pilot, lambda: "no [/tmp/x] [red]" in text(app))
         assert app.is_running
+        await pilot.press("r")  # it may be asked again
+        await until(pilot, lambda: len(said(app)) == 2)
+
+
+# what happens by itself
+
+
+def ended(task, state, **changes):
+    return replace(task, state=state, **changes)
+
+
+async def test_the_end_of_a_task_rings_once_and_is_said(tmp_path, monkeypatch):
+    rung: list[int] = []
+    monkeypatch.setattr(AutotunerApp, "bell", lambda self: rung.append(1))
+    source = FakeSource(DETAIL)
+    async with console(source, tmp_path) as (app, pilot):
+        assert rung == []  # those that had ended before are no news
+        won = ended(CHAT, TaskState.COMPLETED, verdict=VerdictView("winner", 0.381))
+        source.views = (RAG, won, DEMO, BROKEN)
+        await until(pilot, lambda: said(app))
+        assert said(app) == ["qwen3-8b-chat: ✔ winner, +38.1 % against the baseline"]
+        assert rung == [1]
+        source.views = (ended(RAG, TaskState.FAILED, failure=OOM), won, DEMO, BROKEN)
+        await until(pilot, lambda: len(rung) == 2)
+        assert said(app)[-1] == "qwen3-8b-rag: ✖ failed: out of memory: KV cache"
 
 
 async def test_reading_that_fails_is_said_and_tried_again(tmp_path):
@@ -232,6 +253,18 @@ async def test_reading_that_fails_is_said_and_tried_again(tmp_path):
         source.views = TASKS[1:]
         await until(pilot, lambda: "reading failed" not in text(app))
         assert "qwen3-8b-rag" not in text(app)
+
+
+async def test_a_journal_that_was_never_read_is_explained_and_comes(tmp_path):
+    source = FakeSource(DETAIL)
+    source.broken = OSError("file is not a database")
+    async with console(source, tmp_path) as (app, pilot):
+        assert "The journal cannot be read." in text(app)
+        assert "reading failed: file is not a database" in text(app)
+        await pilot.press("2", "3", "4", "5", "1", "p", "x")
+        source.broken = None
+        await until(pilot, lambda: "qwen3-8b-chat" in text(app))
+        assert "cannot be read" not in text(app)
 
 
 async def test_a_queue_without_a_runner_gets_one_once(tmp_path):
@@ -263,33 +296,61 @@ async def test_hostile_names_are_shown_as_they_are(tmp_path):
     async with console(source, tmp_path, WIDE) as (app, pilot):
         assert "[red]x[/tmp/x] [2J" in text(app)
         assert "13.2 GB [/red] did not fit" in text(app)
-        await until(pilot, lambda: app.detail)
-        await pilot.press("2", "enter")
-        await until(pilot, lambda: "seq len [/tmp/x] [red]" in text(app))
-        assert "\x1b" not in text(app)
-        assert "\u202e" not in text(app)
+        for keys in (("colon",), ("e",), ("r",), ("b",)):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert "\x1b" not in text(app)
+            assert "\u202e" not in text(app)
+            await pilot.press("escape")
 
 
-async def test_experiment_report(tmp_path):
-    async with console(FakeSource(DETAIL), tmp_path, task=CHAT.id) as (app, pilot):
-        await pilot.press("j", "j", "j", "j", "enter")
-        assert isinstance(app.screen, ExperimentScreen)
-        await until(pilot, lambda: "what to do" in text(app))
-        assert "engine.log:212" in text(app)
-        await pilot.press("]")
-        await until(pilot, lambda: "gave the score" in text(app))
-        await pilot.press("escape")
-        assert isinstance(app.screen, TaskScreen)
+async def test_the_tick_draws_nothing_when_nothing_changed(tmp_path, monkeypatch):
+    from tui.widgets.base import Lines
+
+    async with console(FakeSource(DETAIL), tmp_path) as (app, pilot):
+        await pilot.pause(0.2)
+        drawn: list[object] = []
+        for cls in (Lines, Table):
+            for name in ("refresh", "refresh_line", "refresh_lines"):
+                if hasattr(cls, name):
+                    monkeypatch.setattr(cls, name, lambda self, *a, **k: drawn.append(self))
+        for _ in range(3):
+            app._show()
+            await pilot.pause()
+        assert drawn == []
+
+
+async def test_only_the_current_screen_is_told(tmp_path, monkeypatch):
+    told: list[str] = []
+    fill = TasksScreen.fill
+
+    def noted(self):
+        told.append("tasks")
+        fill(self)
+
+    monkeypatch.setattr(TasksScreen, "fill", noted)
+    source = FakeSource(DETAIL)
+    async with console(source, tmp_path) as (app, pilot):
+        await pilot.press("4")
+        await until(pilot, lambda: isinstance(app.screen, GpusScreen))
+        told.clear()
+        source.views = TASKS[1:]
+        await until(pilot, lambda: len(app.snapshot.tasks) == 3)
+        app._show()
+        await pilot.pause()
+        assert told == []
+        await pilot.press("1")
+        await until(pilot, lambda: "qwen3-8b-rag" not in text(app))
+
+
+# ways about, and the end
 
 
 async def test_help_and_the_way_back(tmp_path):
     async with console(FakeSource(DETAIL), tmp_path) as (app, pilot):
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
-        assert app.screen.query_one(Page).virtual_size.height > 10
-        await pilot.press("3")
-        assert isinstance(app.screen, LogScreen)
-        await pilot.press("escape")
+        await pilot.press("2")
         assert isinstance(app.screen, TaskScreen)
         await pilot.press("escape")
         assert isinstance(app.screen, TasksScreen)
@@ -298,59 +359,51 @@ async def test_help_and_the_way_back(tmp_path):
     assert app.return_code == 0
 
 
+async def test_control_c_leaves(tmp_path):
+    async with console(FakeSource(DETAIL), tmp_path) as (app, pilot):
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_code == 0
+
+
 async def test_a_snapshot_may_come_before_the_screen_is_there(tmp_path):
     async with console(FakeSource(DETAIL), tmp_path) as (app, pilot):
-        app.push_screen(HelpScreen())
+        app.push_screen(HelpScreen("tasks"))
         app.on_autotuner_app_changed(app.Changed(app.snapshot))
         await until(pilot, lambda: "everywhere" in text(app))
 
 
-def write_log(home: Path, experiment: int, kind: str, lines: int) -> Path:
-    path = Home(home).start(CHAT.id, experiment, 1) / f"{kind}.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{kind} line {n}\n" for n in range(lines)))
-    return path
+async def _fails(pilot: Pilot[None], app: AutotunerApp) -> None:
+    await pilot.press("1")
+    await until(pilot, lambda: not app.is_running)
 
 
-async def test_log_follows_until_scrolled_up(tmp_path):
-    path = write_log(tmp_path, 8, "engine", 200)
-    async with console(FakeSource(DETAIL), tmp_path, task=CHAT.id) as (app, pilot):
-        await pilot.press("3")
-        await until(pilot, lambda: "engine line 199" in text(app))
-        assert "following" in text(app)
-        await pilot.press("k", "k", "k")
-        await until(pilot, lambda: "engine line 199" not in text(app))
-        with path.open("a") as file:
-            file.write("\x1b[31mERROR [/tmp/x] [red]\x1b[0m\nlast\n")
-        await until(pilot, lambda: "+2 lines" in text(app))
-        assert "last" not in text(app)
-        assert app.screen.query_one(LogView).unseen == 2
-        await pilot.press("f")
-        await until(pilot, lambda: "last" in text(app))
-        assert "ERROR [/tmp/x] [red]" in text(app)
-        assert "following" in text(app)
+async def test_an_error_of_our_own_ends_with_one_line(tmp_path, monkeypatch, capsys):
+    def broken(self, name):
+        raise RuntimeError("boom [/red]\n" * 3)
+
+    monkeypatch.setattr(AutotunerApp, "action_go", broken)
+    with pytest.raises(RuntimeError, match="boom"):  # the test's own way to see it
+        async with console(FakeSource(DETAIL), tmp_path) as (app, pilot):
+            await _fails(pilot, app)
+    assert app.return_code == 1
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    one = " ".join(told.split())
+    assert one.startswith(
+        "autotuner-tui: the console had to end (RuntimeError: boom [/red] boom [/red] boom [/red])"
+    )
+    assert "console.log" in one
+    log = tmp_path / "console.log"
+    assert "Traceback" in log.read_text()
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-async def test_log_that_comes_later_and_starts_anew(tmp_path):
-    async with console(FakeSource(DETAIL), tmp_path, task=CHAT.id) as (app, pilot):
-        await pilot.press("3")
-        await until(pilot, lambda: "No engine log yet." in text(app))
-        path = write_log(tmp_path, 8, "engine", 3)
-        await until(pilot, lambda: "engine line 2" in text(app))
-        path.write_text("fresh\n")
-        await until(pilot, lambda: "fresh" in text(app) and "engine line" not in text(app))
+async def test_a_worker_that_fails_is_said(tmp_path):
+    async def broken() -> None:
+        raise ValueError("no [/tmp/x]")
 
-
-async def test_log_of_benchmark_and_of_other_experiments(tmp_path):
-    for number, kind in ((8, "engine"), (8, "benchmark"), (7, "benchmark"), (4, "engine")):
-        write_log(tmp_path, number, kind, number)
-    async with console(FakeSource(DETAIL), tmp_path, task=CHAT.id) as (app, pilot):
-        await pilot.press("3", "tab")
-        await until(pilot, lambda: "benchmark line 7" in text(app))
-        await pilot.press("[")
-        await until(pilot, lambda: "#7" in text(app) and "benchmark line 6" in text(app))
-        await pilot.press("]")
-        await until(pilot, lambda: "#8" in text(app) and "benchmark line 7" in text(app))
-        await pilot.press("2", "j", "j", "j", "j", "l", "tab")
-        await until(pilot, lambda: "#4  engine log" in text(app))
-        await until(pilot, lambda: "engine line 3" in text(app))
+    async with console(FakeSource(DETAIL), tmp_path) as (app, pilot):
+        app.work(broken(), "looking")
+        await until(pilot, lambda: said(app) == ["looking: no [/tmp/x]"])
+        assert app.is_running

@@ -22,12 +22,11 @@ from tests.container_samples import (
     STRANGER,
     WITHOUT_DOCKER,
 )
-from tests.test_tui import NARROW, WIDE, console, text, until, write_log
+from tests.tui_console import NARROW, WIDE, console, text, until
 from tests.tui_sample import CHAT, DETAIL, NOW, FakeSource
 from tui.app import AutotunerApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.containers import ContainerScreen, ContainersScreen
-from tui.screens.log import LogScreen
 from tui.views.containers import short_image
 from tui.widgets.table import Table
 
@@ -62,7 +61,7 @@ async def test_ours_first_with_what_they_use(tmp_path):
         assert rows[2].startswith("training")
         assert rows[2].endswith("31.5   212.0  2")
         assert "2 of ours  1 of others on GPUs" in text(app)
-        assert "vllm-openai" not in text(app)
+        assert not any("vllm-openai" in row for row in rows)
         assert all(len(line) <= 80 for line in text(app).splitlines())
 
 
@@ -114,7 +113,7 @@ async def test_stop_asks_first(tmp_path, keys):
         await pilot.press("n")
         assert source.asked == []
         await pilot.press("x", "y")
-        await until(pilot, lambda: source.asked == [("stop", ENGINE.id)])
+        await until(pilot, lambda: source.asked == [("stop", {"container": ENGINE.id})])
         await until(pilot, lambda: "stop done" in text(app))
 
 
@@ -149,22 +148,40 @@ async def test_refusal_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("keys", [(), ("enter",)])
-async def test_l_opens_the_log_of_the_experiment(tmp_path, keys):
-    write_log(tmp_path, 7, "engine", 5)
-    write_log(tmp_path, 8, "engine", 9)
+async def test_l_opens_the_log_of_the_experiment(tmp_path, monkeypatch, keys):
+    opened = []
     async with containers(machine(), tmp_path) as (app, pilot):
+        monkeypatch.setattr(app, "open_log", lambda number: opened.append((app.opened, number)))
+        app.opened = None
         await pilot.press("j", *keys, "l")
-        await until(pilot, lambda: isinstance(app.screen, LogScreen))
-        await until(pilot, lambda: "#7  engine log" in text(app))
-        await until(pilot, lambda: "engine line 4" in text(app))
-        assert app.opened == CHAT.id
+        await until(pilot, lambda: opened == [(CHAT.id, 7)])
 
 
-async def test_pause_is_for_the_task_of_the_container(tmp_path):
-    source = machine()
-    async with containers(source, tmp_path) as (_, pilot):
-        await pilot.press("p")
-        await until(pilot, lambda: source.asked == [("pause", CHAT.id)])
+async def test_keys_for_tasks_are_meant_for_the_task_of_the_container(tmp_path):
+    async with containers(machine(), tmp_path) as (app, pilot):
+        screen = app.screen
+        assert isinstance(screen, ContainersScreen)
+        assert screen.target() == CHAT.id
+        await pilot.press("G")
+        assert screen.target() is None
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_the_one_under_the_cursor_is_told_in_full(tmp_path, size):
+    async with containers(machine(), tmp_path, size) as (app, pilot):
+        assert f"{ENGINE.name}  vllm/vllm-openai:v0.32.0" in text(app)
+        assert "ports 127.0.0.1:43817 → 43817/tcp" in text(app)
+        await pilot.press("G")
+        await until(pilot, lambda: "ports 0.0.0.0:6006 → 6006/tcp" in text(app))
+        assert "not ours: read-only" in text(app)
+
+
+async def test_any_size_of_the_terminal(tmp_path):
+    async with containers(machine(), tmp_path) as (app, pilot):
+        for size in ((20, 5), (200, 60), (40, 10), NARROW):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert all(len(one) <= size[0] for one in text(app).splitlines())
 
 
 async def test_hostile_names_are_shown_as_they_are(tmp_path):

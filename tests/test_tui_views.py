@@ -17,19 +17,21 @@ from rich.style import Style
 
 from core.doctor.terminal import is_utf8
 from core.paths import Home
-from core.store.views import PhaseView, StartView, TaskDetail, VerdictView
+from core.store.views import PhaseView, ResultQuery, StartView, TaskDetail, VerdictView
 from core.values import AutotunerError, ExperimentState, Failure, FailureKind, Phase, StartReason
-from tests.tui_sample import CHAT, DETAIL, NOW, TASKS, running
+from tests.tui_sample import CHAT, DETAIL, NOW, TASKS, matching, overview_of, running
 from tui import theming
 from tui.console import open_console
 from tui.glyphs import shown
 from tui.line import Span, apart, fit, line, pad, width, wrap
 from tui.views import words
-from tui.views.layout import Column, Grid, Row, as_lines, plan
+from tui.views.head import head_lines
+from tui.views.layout import Column, Grid, Row, as_lines, plan, widths
 from tui.views.phases import phase_line
-from tui.views.results import head_lines, result_grid, varying
+from tui.views.results import Scale, result_grid
 from tui.views.status import key_line
 from tui.views.tasks import task_grid
+from tui.widgets.base import to_strip
 
 
 def text(parts) -> str:
@@ -62,6 +64,20 @@ def test_every_failure_and_verdict_has_words():
     assert all(words.failure(Failure(kind, "")) for kind in FailureKind)
     assert all(words.experiment_state(state).text for state in ExperimentState)
     assert words.verdict(VerdictView("something_new")).text == "something new"
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("ttft_p95 0.691 s > 0.5 s", "ttft p95 +38 %"),
+        ("e2e_p99 10.2 s > 10 s", "e2e p99 +2.0 %"),
+        ("throughput_min 750 < 1e+03", "throughput min -25 %"),
+        ("error_rate 0.02 > 0", "error rate 0.02 > 0"),
+        ("hang: the benchmark hangs", "hang: the benchmark hangs"),
+    ],
+)
+def test_a_missed_limit_in_short(text, short):
+    assert words.breach(text) == short
 
 
 _TEXT = st.text(max_size=30) | st.text("漢é\x1b\n[red]", max_size=30)
@@ -130,35 +146,66 @@ def test_columns_leave_in_order_of_rank_and_empty_ones_first():
     assert all(width(part) == 80 for part in as_lines(grid, 80))
 
 
+def results(detail: TaskDetail = DETAIL, query: ResultQuery | None = None) -> Grid:
+    """All results of a task."""
+    query = query or ResultQuery()
+    overview, rows = overview_of(detail), matching(detail, query)
+    return result_grid(overview, rows, query, Scale().grown(overview, rows))
+
+
 @pytest.mark.parametrize("cells", [60, 80, 120, 200])
 def test_everything_fits(cells):
-    grids = [result_grid(DETAIL, False), task_grid(TASKS, NOW)]
-    for grid in grids:
+    for grid in (results(), task_grid(TASKS, NOW)):
         assert all(width(part) <= cells for part in as_lines(grid, cells))
-    assert width(head_lines(DETAIL, NOW, cells)[0]) <= cells
+    for part in head_lines(overview_of(DETAIL), NOW, cells, 11)[:1]:
+        assert width(part) <= cells
     keys = (("enter", "open"), ("p", "pause"), ("x", "cancel"), ("?", "help"))
     assert width(key_line(keys, cells)) <= cells
 
 
 def test_only_what_varies_is_a_column():
-    assert varying(DETAIL.experiments) == (
-        "max-num-seqs",
-        "max-num-batched-tokens",
-        "kv-cache-dtype",
-    )
-    assert "kv-cache-dtype" not in varying(DETAIL.experiments[:4])
+    titles = [column.title for column in results().columns]
+    assert titles[:4] == ["#↓", "seqs", "batched", "kv"]
+    same = TaskDetail(CHAT, DETAIL.experiments[:4])
+    assert "kv" not in [column.title for column in results(same).columns]
+
+
+def test_the_column_that_rows_are_sorted_by_stays():
+    grid = results(query=ResultQuery("e2e_p95", descending=False))
+    assert "E2E↑" in text(as_lines(grid, 80)[0])
+    assert "E2E" not in text(as_lines(results(), 80)[0])
+
+
+def test_widths_of_other_rows_are_kept():
+    columns = (Column("n", right=True), Column("empty"), Column("rest", grow=True))
+    narrow = Grid(columns, (Row("a", (line("1"), (), line("x"))),))
+    wide = Grid(columns, (Row("b", (line("12345"), line("y"), line("x"))),))
+    floors = widths(wide, widths(narrow))
+    assert [size for _, _, size in plan(narrow, 40, floors).columns][:2] == [5, 5]
+    assert plan(narrow, 40, floors).header() == plan(wide, 40, floors).header()
+    assert [c.title for _, c, _ in plan(narrow, 40).columns] == ["n", "rest"]
 
 
 def test_flags_line_up_on_the_point():
     first = replace(DETAIL.experiments[1], parameters={"gpu-memory-utilization": 0.9})
     second = replace(DETAIL.experiments[2], parameters={"gpu-memory-utilization": 0.85})
-    grid = result_grid(TaskDetail(CHAT, (DETAIL.experiments[0], first, second)), False)
+    grid = results(TaskDetail(CHAT, (DETAIL.experiments[0], first, second)))
     assert [text(row.cells[1]) for row in grid.rows] == ["0.85", "0.9 ", "–   "]
 
 
+def test_decimals_do_not_follow_from_the_rows_in_view():
+    overview, query = overview_of(DETAIL), ResultQuery()
+    rows = matching(DETAIL, query)
+    scale = Scale().grown(overview, rows)
+    every = {row.key: row.cells for row in result_grid(overview, rows, query, scale).rows}
+    for row in rows:
+        alone = result_grid(overview, [row], query, scale.grown(overview, [row]))
+        assert alone.rows[0].cells == every[str(row.number)]
+
+
 def test_simulated_is_said_with_the_numbers():
-    detail = replace(DETAIL, task=replace(CHAT, simulated=True))
-    assert text(head_lines(detail, NOW, 80)[0]).rstrip().endswith("simulated")
+    overview = overview_of(replace(DETAIL, task=replace(CHAT, simulated=True)))
+    assert text(head_lines(overview, NOW, 80)[0]).rstrip().endswith("simulated")
     rows = [text(part) for part in as_lines(task_grid(TASKS, NOW), 77)[2:]]
     assert ["simulated" in row for row in rows] == [task.simulated for task in TASKS]
 
@@ -188,7 +235,7 @@ def test_phases_of_a_measuring_start():
 def test_packaged_themes_are_sound():
     themes, problems = theming.packaged()
     assert problems == []
-    assert {theme.name for theme in themes} == {"autotuner-dark", "autotuner-light"}
+    assert {theme.name for theme in themes} >= {"autotuner-dark", "autotuner-light"}
 
 
 @pytest.mark.parametrize(
@@ -197,7 +244,7 @@ def test_packaged_themes_are_sound():
         ("{", "no YAML"),
         ("- 1", "no mapping"),
         ("dark: true", "needs `name:`"),
-        ("name: x\nprimry: red", "unknown colours ['primry']"),
+        ("name: x\nprimry: red", "unknown colours: primry"),
     ],
 )
 def test_broken_theme_is_reported_and_skipped(broken, said):

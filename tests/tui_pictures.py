@@ -1,115 +1,146 @@
-"""Draws the console's screens as SVG files: python -m tests.tui_pictures FOLDER."""
+"""Draws the console's screens as SVG files: python -m tests.tui_pictures FOLDER [NAME…]."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import replace
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from core.paths import Home
-from core.store.views import RunnerView
+from core.store.views import LiveView, RunnerView
 from tests.container_samples import HOSTILE, LIVE, NOTHING, WITHOUT_DOCKER
 from tests.gpu_samples import MACHINES, history
-from tests.tui_sample import CHAT, DETAIL, NOW, FakeSource
+from tests.tui_console import NARROW, WIDE, console, text, until
+from tests.tui_sample import CHAT, DETAIL, FakeSource
 from tui.app import AutotunerApp
-from tui.screens.gpus import GpusScreen
 
-_KEYS = {
-    "tasks": (),
-    "task": ("2",),
-    "score": ("2", "o"),
-    "experiment": ("2", "j", "j", "j", "j", "enter"),
-    "measured": ("2", "j", "j", "j", "enter"),
-    "log": ("3",),
-    "help": ("question_mark",),
-    "confirm": ("j", "x"),
-}
+THEMES = ("autotuner-dark", "autotuner-light")
+_SETTLES = 0.35  # seconds: longer than what is read a moment after the last key
+_FOR_EVER = {"watching", "heartbeat", "reading the log"}
 
 
-async def draw(folder: Path, home: Home, size: tuple[int, int]) -> None:
-    for name, keys in _KEYS.items():
-        app = AutotunerApp(FakeSource(DETAIL), home, clock=lambda: NOW)
-        async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
-            await _until(pilot, lambda: app.detail is not None)  # noqa: B023
-            await pilot.press(*keys)
-            await pilot.pause(0.4)
-            text = app.export_screenshot(simplify=True)
-        _write(folder / f"{name}-{size[0]}x{size[1]}.svg", text)
-    app = AutotunerApp(FakeSource(tasks=()), home, clock=lambda: NOW)
-    async with app.run_test(size=size) as pilot:
-        await _until(pilot, lambda: app.snapshot.loaded)
-        await pilot.pause(0.1)
-        text = app.export_screenshot(simplify=True)
-    _write(folder / f"empty-{size[0]}x{size[1]}.svg", text)
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`keys` lead to it from the list of tasks; an entry of several letters is typed."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    live: LiveView = NOTHING
+    empty: bool = False
 
 
-async def draw_gpus(folder: Path, home: Home, size: tuple[int, int]) -> None:
-    for name, live in MACHINES.items():
-        source = FakeSource(DETAIL)
-        source.seen = live
-        await _draw_gpus(source, home, size, folder / f"gpus-{name}-{size[0]}x{size[1]}.svg")
-    source = FakeSource(tasks=())
-    source.alive = RunnerView(alive=False)
-    await _draw_gpus(source, home, size, folder / f"gpus-unseen-{size[0]}x{size[1]}.svg")
+_TASK = ("2", "g", "j", "j", "j")
+SCREENS = (
+    Picture("tasks"),
+    Picture("tasks-marked", ("space", "space")),
+    Picture("tasks-empty", empty=True),
+    Picture("task", ("2",)),
+    Picture("task-filter", ("2", "slash", "ttft_p95<0.4")),
+    Picture("task-sort", ("2", "s")),
+    Picture("task-columns", ("2", "C")),
+    Picture("compare", (*_TASK, "space", "j", "space", "c")),
+    Picture("compare-all", (*_TASK, "space", "j", "space", "c", "a", "tab")),
+    Picture("plots-1", ("2", "v")),
+    Picture("plots-2", ("2", "v", "tab")),
+    Picture("plots-3", ("2", "v", "tab", "tab")),
+    Picture("plots-4", ("2", "v", "tab", "tab", "tab")),
+    Picture("experiment-failed", (*_TASK, "j", "enter")),
+    Picture("experiment-measured", (*_TASK, "enter")),
+    Picture("log", ("3",)),
+    Picture("log-filter", ("3", "slash", "error", "enter")),
+    Picture("log-zoom", ("3", "z")),
+    Picture("new", ("n",)),
+    Picture("new-help", ("n", "f1")),
+    *(
+        Picture(f"help-{name}", (*keys, "question_mark"))
+        for name, keys in (
+            ("tasks", ()), ("task", ("2",)), ("log", ("3",)), ("gpus", ("4",)),
+            ("containers", ("5",)), ("plots", ("2", "v")),
+            ("experiment", (*_TASK, "enter")), ("compare", (*_TASK, "space", "j", "space", "c")),
+        )
+    ),
+    Picture("palette", ("2", "colon")),
+    Picture("palette-narrowed", ("2", "colon", "copy")),
+    Picture("themes", ("T",)),
+    Picture("budget", ("j", "b")),
+    Picture("add", ("2", "j", "a")),
+    Picture("export", ("j", "e")),
+    Picture("confirm", ("j", "x")),
+    *(Picture(f"gpus-{name}", ("4", "j"), live) for name, live in MACHINES.items()),
+    Picture("gpus-unseen", ("4",), empty=True),
+    *(
+        Picture(f"containers-{name}", ("5", *keys), live)
+        for name, live, keys in (
+            ("list", LIVE, ()),
+            ("one", LIVE, ("enter",)),
+            ("foreign", LIVE, ("G", "enter")),
+            ("stop", LIVE, ("x",)),
+            ("none", NOTHING, ()),
+            ("docker", WITHOUT_DOCKER, ()),
+            ("hostile", replace(LIVE, containers=(*LIVE.containers, HOSTILE)), ()),
+        )
+    ),
+)  # fmt: skip
 
 
-async def _draw_gpus(source: FakeSource, home: Home, size: tuple[int, int], path: Path) -> None:
-    app = AutotunerApp(source, home, clock=lambda: NOW)
-    async with app.run_test(size=size) as pilot:
-        await _until(pilot, lambda: app.snapshot.loaded)
-        screen = GpusScreen()
-        app.switch_screen(screen)
-        await pilot.pause(0.1)
-        app.snapshot = replace(app.snapshot, history=history(source.seen))
-        await pilot.press("j")
-        screen.show()
-        await pilot.pause(0.1)
-        _write(path, app.export_screenshot(simplify=True))
+@asynccontextmanager
+async def opened(
+    picture: Picture, home: Home, size: tuple[int, int], theme: str
+) -> AsyncIterator[AutotunerApp]:
+    """The console with the picture's keys pressed and nothing left to be read."""
+    source = FakeSource(tasks=()) if picture.empty else FakeSource(DETAIL)
+    source.seen = picture.live
+    if picture.empty:
+        source.alive = RunnerView(alive=False)
+    async with console(source, home.root, size, theme=theme) as (app, pilot):
+        if not picture.empty:
+            await until(pilot, lambda: app.overview is not None)
+        app.snapshot = replace(app.snapshot, history=history(picture.live))
+        for keys in picture.keys:
+            named = len(keys) == 1 or keys in _NAMED
+            await pilot.press(*((keys,) if named else keys))
+            await settled(pilot)
+        yield app
 
 
-async def draw_containers(folder: Path, home: Home, size: tuple[int, int]) -> None:
-    for name, live, keys in (
-        ("list", LIVE, ()),
-        ("one", LIVE, ("enter",)),
-        ("foreign", LIVE, ("G", "enter")),
-        ("stop", LIVE, ("x",)),
-        ("none", NOTHING, ()),
-        ("docker", WITHOUT_DOCKER, ()),
-        ("hostile", replace(LIVE, containers=(*LIVE.containers, HOSTILE)), ()),
-    ):
-        source = FakeSource(DETAIL)
-        source.seen = live
-        app = AutotunerApp(source, home, clock=lambda: NOW)
-        async with app.run_test(size=size) as pilot:
-            await _until(pilot, lambda: app.snapshot.loaded)  # noqa: B023
-            await pilot.press("5")
-            await pilot.pause(0.1)
-            await pilot.press(*keys)
-            await pilot.pause(0.2)
-            text = app.export_screenshot(simplify=True)
-        _write(folder / f"containers-{name}-{size[0]}x{size[1]}.svg", text)
+async def settled(pilot: Pilot[None]) -> None:
+    """Until no reading is under way and the screen stays as it is."""
+    seen, since = "", time.monotonic()
+    while time.monotonic() - since < _SETTLES:
+        await pilot.pause(0.05)
+        shown = text(pilot.app)
+        busy = any(
+            worker.is_running and worker.name not in _FOR_EVER for worker in pilot.app.workers
+        )
+        if busy or shown != seen:
+            seen, since = shown, time.monotonic()
 
 
-def _write(path: Path, svg: str) -> None:
+async def draw(picture: Picture, home: Home, size: tuple[int, int], theme: str) -> str:
+    """The screen as SVG."""
+    async with opened(picture, home, size, theme) as app:
+        svg = app.export_screenshot(simplify=True)
     # Without this, some renderers swallow the blanks at the edges of a text.
-    path.write_text(svg.replace("<text ", '<text xml:space="preserve" '), encoding="utf-8")
+    return svg.replace("<text ", '<text xml:space="preserve" ')
 
 
-async def _until(pilot, wanted) -> None:
-    for _ in range(100):
-        if wanted():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("the console did not get there")
+async def draw_text(picture: Picture, home: Home, size: tuple[int, int]) -> str:
+    """The screen as plain text."""
+    async with opened(picture, home, size, THEMES[0]) as app:
+        return text(app) + "\n"
 
 
-async def main() -> None:
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    home = Home(folder / "home")
-    log = home.start(CHAT.id, 8, 1) / "engine.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+_NAMED = {"space", "enter", "tab", "slash", "colon", "question_mark", "escape", "f1"}
+
+
+def write_logs(home: Home) -> None:
+    """An engine's log for each experiment that the pictures show."""
     lines = [
         f"INFO 11-23 14:0{n // 60 % 10}:{n % 60:02d} [loader.py:{n}] Loading shard {n}/90"
         for n in range(90)
@@ -118,11 +149,28 @@ async def main() -> None:
     lines[84] = (
         "\x1b[31mERROR\x1b[0m 11-23 14:02:09 [core.py:7] ValueError: no room for the KV cache"
     )
-    log.write_text("\n".join(lines) + "\n")
-    for size in ((80, 24), (120, 40)):
-        await draw(folder, home, size)
-        await draw_gpus(folder, home, size)
-        await draw_containers(folder, home, size)
+    for number in range(9):
+        log = home.start(CHAT.id, number, 1) / "engine.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("\n".join(lines) + "\n")
+
+
+def wanted(names: Sequence[str]) -> Iterator[Picture]:
+    """Those whose names begin with one of `names`; all when none is given."""
+    for picture in SCREENS:
+        if not names or any(picture.name.startswith(name) for name in names):
+            yield picture
+
+
+async def main() -> None:
+    folder = Path(sys.argv[1])
+    home = Home(folder / "home")
+    write_logs(home)
+    for picture in wanted(sys.argv[2:]):
+        for theme in THEMES:
+            for size in (NARROW, WIDE):
+                name = f"{picture.name}-{size[0]}x{size[1]}-{theme.rpartition('-')[2]}.svg"
+                (folder / name).write_text(await draw(picture, home, size, theme), "utf-8")
 
 
 if __name__ == "__main__":

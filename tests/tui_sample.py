@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
 
 from core.metrics import Distribution, Measurement
 from core.store.views import (
@@ -177,9 +179,10 @@ def overview_of(detail: TaskDetail, revision: int = 1) -> Overview:
     flags = dict.fromkeys(name for view in views if not view.baseline for name in view.parameters)
     steps: list[tuple[float, float]] = []
     for view in views:
-        if view.feasible and view.score and view.ended:
-            if not steps or view.score > steps[-1][1]:
-                steps.append((view.ended + 60 * view.number, view.score))
+        if not (view.feasible and view.score and view.ended):
+            continue
+        if not steps or view.score > steps[-1][1]:
+            steps.append((view.ended + 60 * view.number, view.score))
     return Overview(
         detail.task,
         busy=next((view for view in views if view.state in _BUSY), None),
@@ -204,21 +207,35 @@ def row(view: ExperimentView) -> ResultRow:
     return ResultRow(**{name: getattr(view, name) for name in plain}, measured=chosen(view))
 
 
+_COMPARES: dict[str, Callable[[Any, Any], bool]] = {
+    "=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
+}  # fmt: skip
+
+
+def value_of(one: ResultRow, name: str) -> Any:
+    """What a query means by a column's name or a flag's."""
+    if hasattr(one, name):
+        return getattr(one, name)
+    if name in one.parameters or one.measured is None:
+        return one.parameters.get(name)
+    metric, _, statistic = name.partition("_")
+    data = one.measured.data
+    spread = getattr(data, metric, None)
+    return getattr(data, name, None) if spread is None else getattr(spread, statistic, None)
+
+
 def matching(detail: TaskDetail, query: ResultQuery) -> list[ResultRow]:
-    """Enough of a query for the tests of screens: words, sorting by number, score or a flag."""
+    """Enough of a query for the tests of screens: words, conditions, sorting by anything."""
     rows = [row(view) for view in detail.experiments]
     for word in query.words:
-        rows = [one for one in rows if word in repr(one).lower()]
+        rows = [one for one in rows if word.lower() in repr(one).lower()]
     for condition in query.conditions:
-        rows = [one for one in rows if one.parameters.get(condition.field) == condition.value]
-
-    def key(one: ResultRow) -> float | None:
-        found = getattr(one, query.sort, one.parameters.get(query.sort))
-        return found if isinstance(found, int | float) else None
-
-    known = [one for one in rows if key(one) is not None]
-    known.sort(key=lambda one: key(one) or 0.0, reverse=query.descending)
-    return [*known, *(one for one in rows if key(one) is None)]
+        meets, wanted = _COMPARES[condition.operator], condition.value
+        found = [(one, value_of(one, condition.field)) for one in rows]
+        rows = [one for one, value in found if value is not None and meets(value, wanted)]
+    known = [one for one in rows if value_of(one, query.sort) is not None]
+    known.sort(key=lambda one: value_of(one, query.sort), reverse=query.descending)
+    return [*known, *(one for one in rows if value_of(one, query.sort) is None)]
 
 
 def point(view: ExperimentView) -> Point:
@@ -244,6 +261,7 @@ class FakeSource:
         self.seen = LiveView()
         self.asked: list[tuple[str, dict[str, object]]] = []
         self.submitted: list[str] = []
+        self.exported: list[tuple[str, str]] = []
         self.files: dict[str, str] = {}
         self.read: list[tuple[ResultQuery, int, int]] = []
         self.open: tuple[CommandView, ...] = ()
@@ -295,6 +313,12 @@ class FakeSource:
 
     async def command(self, task: str, number: int) -> str:
         return f"vllm serve Qwen/Qwen3-8B --number {number}"
+
+    async def export(self, task: str, kind: str) -> str:
+        if self.refusal:
+            raise AutotunerError(self.refusal)
+        self.exported.append((task, kind))
+        return f"/exports/{task}.{kind}"
 
     async def commands(self) -> tuple[CommandView, ...]:
         return self.open

@@ -6,25 +6,32 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import ClassVar, Literal
 
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from core.paths import Home
 from core.store.views import Overview
-from core.values import TaskState, one_line
-from tui import theming
+from core.values import one_line
+from tui import control, faults
+from tui.clipboard import Clipboard
 from tui.glyphs import utf8_here
+from tui.keys import userfile
 from tui.keys.binding import bindings
 from tui.keys.everywhere import EVERYWHERE
 from tui.keys.keymap import Keymap
 from tui.screens.base import View
 from tui.snapshot import Snapshot
 from tui.source import Source
-from tui.watch import Watch
+from tui.theme_choice import ThemeChoice
+from tui.views.endings import endings
+from tui.watch import REFRESH, Watch
 
 # Imported when they are first shown: the first paint does not wait for the others.
 _SCREENS = {
@@ -37,7 +44,11 @@ _SCREENS = {
 
 
 class AutotunerApp(App[None]):
-    """`clock` gives UTC epoch seconds; `theme` names one of ours or of Textual's."""
+    """`clock` gives UTC epoch seconds. `theme` names one; None: the one chosen last, or ours.
+
+    `user` is the folder of the person's own `keys.yaml` and `themes/`. `refresh` is how often
+    the journal is looked at, in seconds.
+    """
 
     CSS_PATH = "app.tcss"
     TITLE = "autotuner"
@@ -56,8 +67,10 @@ class AutotunerApp(App[None]):
         home: Home,
         open_task: str | None = None,
         clock: Callable[[], float] = time.time,
-        theme: str = theming.DEFAULT,
+        theme: str | None = None,
         keymap: Keymap | None = None,
+        user: Path | None = None,
+        refresh: float = REFRESH,
     ) -> None:
         super().__init__()
         self.snapshot = Snapshot()
@@ -66,9 +79,17 @@ class AutotunerApp(App[None]):
         self.now = clock
         self.source = source
         self.keymap = keymap or Keymap()
-        self._watch = Watch(source, lambda: self.opened)
+        self._user = user
+        self._problems: list[str] = []
+        if keymap is None and user is not None:
+            self.keymap, self._problems = userfile.load(user / userfile.NAME)
+        self.set_keymap(self.keymap.textual())
+        self.themes = ThemeChoice(self, home.root, user, theme)
+        self.clipboard_kept = Clipboard(home.root)
+        self._watch = Watch(source, lambda: self.opened, refresh)
+        self._begun = False
         self._dead: int | None = None
-        self._theme_wanted = theme
+        self._asking: set[str] = set()
 
     @property
     def overview(self) -> Overview | None:
@@ -76,7 +97,7 @@ class AutotunerApp(App[None]):
         return self.snapshot.overview(self.opened)
 
     def on_mount(self) -> None:
-        self._load_themes()
+        self._problems += self.themes.begin()
         self.set_class(not utf8_here(), "-ascii")
         self.push_screen(self._screen("task" if self.opened else "tasks"))
         self.work(self._watch.run(lambda view: self.post_message(self.Changed(view))), "watching")
@@ -87,13 +108,29 @@ class AutotunerApp(App[None]):
         await self.source.close()
 
     def on_autotuner_app_changed(self, message: Changed) -> None:
-        first = not self.snapshot.loaded
-        self.snapshot = message.view
+        before, self.snapshot = self.snapshot, message.view
         if self.opened is None and self.snapshot.tasks:
             self.opened = (self.snapshot.running() or self.snapshot.tasks[0]).id
         self._show()
-        if first or self._runner_died():
+        for text, bad in endings(before, self.snapshot):
+            self.bell()
+            self.say(text, bad=bad)
+        if not self._begun or self._runner_died():
             self._wake_runner()
+        if not self._begun:
+            self._begun = True  # now there is a screen to say it on
+            for problem in self._problems:
+                self.say(problem, bad=True)
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter typed right after the key that opened a prompt was sent to what had the
+        focus before; it comes back here and belongs into the prompt.
+        """
+        box = self.focused
+        if event.is_printable and event.character and isinstance(box, Input):
+            event.stop()
+            event.prevent_default()
+            box.insert_text_at_cursor(event.character)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR:
@@ -102,8 +139,16 @@ class AutotunerApp(App[None]):
     # what screens use
 
     def ask(self, verb: str, **arguments: object) -> None:
-        """Ask the runner; its answer, or its reason to refuse, is said."""
-        self.work(self._asked(verb, arguments), verb)
+        """Ask the runner; its answer, or its reason to refuse, is said.
+
+        The same is not asked twice while the answer is awaited.
+        """
+        same = repr((verb, sorted(arguments.items())))
+        if same in self._asking:
+            self.say(f"{verb}: asked already, the runner has not answered yet")
+            return
+        self._asking.add(same)
+        self.work(self._asked(verb, arguments, same), verb)
 
     def work(self, coroutine: Coroutine[object, object, None], name: str) -> None:
         """Run in the background; a failure is said and ends nothing else."""
@@ -116,7 +161,7 @@ class AutotunerApp(App[None]):
 
     def copy(self, text: str, what: str) -> None:
         """Into the clipboard and a file; `what` says in a word or two what was copied."""
-        raise NotImplementedError
+        self.work(self._copied(text, what), "copying")
 
     def open_task(self, task: str) -> None:
         self.opened = task
@@ -141,41 +186,58 @@ class AutotunerApp(App[None]):
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen())
+        if isinstance(self.screen, View) and not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen.NAME))
+
+    def action_palette(self) -> None:
+        from tui.screens.palette import open_palette
+
+        open_palette(self)
+
+    def action_theme(self) -> None:
+        from tui.screens.palette import choose_theme
+
+        choose_theme(self)
 
     def action_leave(self) -> None:
         self.exit()
 
+    def action_new(self) -> None:
+        control.new(self)
+
+    def action_duplicate(self) -> None:
+        control.duplicate(self)
+
     def action_pause(self) -> None:
-        task = self.snapshot.task(self._target())
-        if task is None:
-            self.say("no task is chosen")
-        else:
-            self.ask("resume" if task.state is TaskState.PAUSED else "pause", task=task.id)
+        control.pause(self)
 
     def action_cancel(self) -> None:
-        from tui.screens.confirm import ConfirmScreen
-
-        task = self.snapshot.task(self._target())
-        if task is None or task.state.final:
-            self.say("nothing to cancel: the task has ended" if task else "no task is chosen")
-            return
-        question = f"Cancel {task.name}? What was measured is kept."
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.ask("cancel", task=task.id)
-
-        self.push_screen(ConfirmScreen(question, "cancel the task"), answered)
+        control.cancel(self)
 
     def action_retry(self) -> None:
-        if (task := self._target()) is None:
-            self.say("no task is chosen")
-        else:
-            self.ask("retry", task=task)
+        control.retry(self)
 
-    async def _asked(self, verb: str, arguments: dict[str, object]) -> None:
-        self.say(await self.source.ask(verb, arguments) or f"{verb}: done")
+    def action_export(self) -> None:
+        control.export(self)
+
+    def action_budget(self) -> None:
+        control.budget(self)
+
+    def action_add(self) -> None:
+        control.add(self)
+
+    def action_copy_command(self) -> None:
+        control.copy_command(self)
+
+    async def _asked(self, verb: str, arguments: dict[str, object], same: str) -> None:
+        try:
+            self.say(await self.source.ask(verb, arguments) or f"{verb}: done")
+        finally:
+            self._asking.discard(same)
+
+    async def _copied(self, text: str, what: str) -> None:
+        driver = self._driver
+        self.say(await self.clipboard_kept.put(text, what, driver.write if driver else None))
 
     def _screen(self, name: str) -> str:
         """Its name, once it is made and installed."""
@@ -183,9 +245,6 @@ class AutotunerApp(App[None]):
             module, cls = _SCREENS[name]
             self.install_screen(getattr(import_module(module), cls)(), name)
         return name
-
-    def _target(self) -> str | None:
-        return self.screen.target() if isinstance(self.screen, View) else None
 
     def _show(self) -> None:
         if self.is_running and isinstance(self.screen, View):
@@ -203,15 +262,12 @@ class AutotunerApp(App[None]):
         if not self.snapshot.runner.alive:
             self.work(self.source.ensure_runner(), "starting the runner")
 
-    def _load_themes(self) -> None:
-        themes, problems = theming.packaged()
-        for theme in themes:
-            self.register_theme(theme)
-        wanted = self._theme_wanted
-        if wanted in self.available_themes:
-            self.theme = wanted
-        else:
-            known = ", ".join(sorted(self.available_themes))
-            problems.append(f"AUTOTUNER_THEME: there is no theme {wanted!r}, but {known}")
-        for problem in problems:
-            self.say(problem, bad=True)
+    def _handle_exception(self, error: Exception) -> None:
+        """An error of our own ends the console with one line; the traceback goes into a file."""
+        self._return_code = 1
+        if self._exception is not None:  # those that follow from the first say nothing new
+            self._close_messages_no_wait()
+            return
+        self._exception = error  # tests want to see it
+        self._exception_event.set()
+        self.panic(faults.ending(error, self.home.root))

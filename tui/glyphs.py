@@ -10,15 +10,19 @@ from rich.cells import cell_len
 from core.doctor.terminal import is_utf8
 
 # Every glyph of ours is one cell wide and has a stand-in of one cell.
+_BRAILLE = range(0x2800, 0x2900)
 _STAND_INS = str.maketrans(
     {
         "●": "*", "○": "o", "◌": ".", "‖": "=", "✔": "+", "✖": "x", "▪": "#", "▸": ">",
         "▾": "v", "▼": "v", "–": "-", "·": "-", "…": "~", "Δ": "d",
         "•": "*", "↑": "^", "↓": "v", "←": "<", "→": ">", "°": " ", "×": "x",
+        # Axes.
+        "│": "|", "┤": "|", "├": "|", "─": "-", "┬": "+", "┴": "+", "┼": "+", "└": "+",
         # Gauges and histories.
         "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*", "█": "#",
     }
 )  # fmt: skip
+_STAND_INS |= {dots: "*" if dots > _BRAILLE.start else " " for dots in _BRAILLE}
 
 
 @cache

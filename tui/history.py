@@ -10,8 +10,15 @@ from core.store.views import LiveView
 
 SPAN = 120.0  # seconds
 
-Points = tuple[tuple[float, float | None], ...]
-"""(time, utilisation 0..1 or None), oldest first."""
+Points = tuple[tuple[float, float | None, float | None], ...]
+"""(time, utilisation 0..1 or None, share of the memory in use or None), oldest first."""
+
+
+def memory_share(gpu: Gpu) -> float | None:
+    """How full its memory is, 0..1."""
+    if gpu.memory_used is None or not gpu.memory_total:
+        return None
+    return gpu.memory_used / gpu.memory_total
 
 
 def gpu_key(gpu: Gpu) -> str:
@@ -35,13 +42,14 @@ class History:
         for gpu in live.gpus:
             key = gpu_key(gpu)
             kept = tuple(point for point in self.points.get(key, ()) if point[0] >= oldest)
-            found[key] = (*kept, (live.at, gpu.utilisation))
+            found[key] = (*kept, (live.at, gpu.utilisation, memory_share(gpu)))
         return History(live.at, found)
 
     def levels(self, key: str, cells: int) -> tuple[float | None, ...]:
-        """The span cut into `cells` equal parts, newest last: the mean of each, None: not seen."""
+        """The span cut into `cells` equal parts, newest last: the mean utilisation in each,
+        None: not seen."""
         sums = [(0.0, 0)] * cells
-        for at, level in self.points.get(key, ()):
+        for at, level, _ in self.points.get(key, ()):
             place = cells - 1 - int((self.at - at) / SPAN * cells)
             if level is not None and 0 <= place < cells:
                 total, count = sums[place]

@@ -62,6 +62,10 @@ class Source(Protocol):
         """The shell command that starts an experiment's engine, without secrets."""
         ...
 
+    async def export(self, task: str, kind: str) -> str:
+        """Write the winner's command, or all results as csv or json, into a file; its path."""
+        ...
+
     async def runner(self) -> RunnerView: ...
 
     async def live(self) -> LiveView:
@@ -133,6 +137,12 @@ class JournalSource:
         flags = view.parameters if view else {}
         spec = await asyncio.to_thread(experiment_spec, self._home, task, flags)
         return spec.shell()
+
+    async def export(self, task: str, kind: str) -> str:
+        from core.export import files  # brings the engines with it
+
+        folder = self._home.root / "exports"
+        return str(await files.write(self._home, await self._open(), task, kind, folder))
 
     async def runner(self) -> RunnerView:
         return await (await self._open()).runner()

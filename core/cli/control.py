@@ -18,7 +18,6 @@ _HELP = {
     "pause": "Finish the measurement, stop the engine, free the GPU.",
     "resume": "Go on with a paused task.",
     "cancel": "Stop a task for good; what it measured stays.",
-    "retry": "Start a task's failed experiments again.",
     "skip": "End the running experiment and go on with the next.",
 }
 
@@ -34,6 +33,15 @@ def _verb(name: str, text: str) -> None:
 
 for _name, _text in _HELP.items():
     _verb(_name, _text)
+
+
+@cli.command()
+@click.argument("task")
+@click.argument("number", type=click.IntRange(min=0), required=False)
+def retry(task: str, number: int | None) -> None:
+    """Start a task's failed experiments again, or the one of a number."""
+    one = {} if number is None else {"number": number}
+    click.echo(wait_for(Client(find_home()).ask("retry", {"task": task, **one})))
 
 
 @cli.group()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from core.cli.group import cli, find_home
-from core.doctor.machine import MachineReport, examine_machine
+
+if TYPE_CHECKING:
+    from core.doctor.machine import MachineReport
 
 
 @cli.command()
@@ -17,6 +20,8 @@ from core.doctor.machine import MachineReport, examine_machine
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
     """The machine: Docker, GPUs, Hub, proxies, disk, terminal."""
+    from core.doctor.machine import examine_machine  # brings Docker's library with it
+
     report = examine_machine(find_home(), Path.cwd(), os.environ)
     if as_json:
         click.echo(json.dumps(report.document(), indent=2))

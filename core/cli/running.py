@@ -8,6 +8,7 @@ import os
 import sys
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +17,6 @@ from core.cli.group import cli, find_home, open_console, wait_for
 from core.cli.results import found
 from core.cli.words import duration, headline, summary
 from core.client import Client
-from core.doctor.check import Report, examine
 from core.engines import registry
 from core.export.command import winner_spec
 from core.export.document import document
@@ -25,6 +25,9 @@ from core.paths import Home
 from core.space import build
 from core.store.reader import Reader
 from core.task import Task, load, parse
+
+if TYPE_CHECKING:
+    from core.doctor.check import Report
 
 _POLL = 0.25
 
@@ -58,6 +61,8 @@ def demo(context: click.Context, headless: bool) -> None:
 @click.pass_context
 def check(context: click.Context, file: Path, as_json: bool) -> None:
     """What can be known before a GPU minute is spent, and the plan."""
+    from core.doctor.check import examine  # brings Docker's library with it
+
     report = examine(load(file, registry.ENGINES), find_home(), Path.cwd(), os.environ)
     if as_json:
         click.echo(json.dumps(report.document(), indent=2))

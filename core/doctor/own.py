@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 from core import __version__
-from core.deploy.process import labelled
 from core.doctor.report import Check, failure, ok, unknown, warning
 from core.engines import registry
 from core.engines.base import Engine
@@ -91,6 +90,8 @@ def runner_check(home: Home) -> Check:
 
 def leftover_check(home: Home) -> Check:
     """Whether engines or benchmarks of this home live without a runner."""
+    from core.deploy.process import labelled
+
     found = [str(process.pid) for process in labelled(f"{home.label}/")]
     if not found:
         return ok("processes", "none of this home")

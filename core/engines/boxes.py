@@ -9,7 +9,6 @@ from pathlib import Path
 
 from core import settings
 from core.engines.base import Engine
-from core.gpu.nvml import has_driver
 from core.settings import Settings
 from core.task import Task
 from core.values import Container, InputError, looks_secret, mask_urls
@@ -36,6 +35,8 @@ class Host:
     @classmethod
     def of(cls, resolved: Settings, cache: Path) -> Host:
         """From a task's settings and the home's cache folder."""
+        from core.gpu.nvml import has_driver  # commands that print a plan need no bindings
+
         user = resolved.values.get("HOME") or str(Path.home())
         hub = resolved.values.get("HF_HOME") or f"{user}/.cache/huggingface"
         # Files of a container that runs as root would be root's in the user's own folders.

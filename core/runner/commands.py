@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,8 @@ from core import score
 from core.deploy import docker
 from core.engines import registry
 from core.paths import Home
+from core.runner import by_hand
+from core.runner.changes import Changes, refused
 from core.runner.work import Worker
 from core.space import build
 from core.store.journal import Command, Journal, NewTask
@@ -21,6 +24,7 @@ from core.values import AutotunerError, TaskState
 log = logging.getLogger("autotuner.runner")
 
 Handler = Callable[[TaskView], Awaitable[str]]
+Change = Callable[[TaskView, Command], Awaitable[None]]
 
 
 class Desk:
@@ -34,11 +38,16 @@ class Desk:
         self._taken: set[int] = set()
         self.in_hand = 0
         self.leaving = False
+        changes = Changes(home, journal, reader, worker)
+        self._changes: dict[str, Change] = {
+            "resume": changes.resume,
+            "retry": changes.retry,
+            "enqueue": changes.enqueue,
+            "budget": changes.budget,
+        }
         self._verbs: dict[str, Handler] = {
             "pause": self._pause,
-            "resume": self._resume,
             "cancel": self._cancel,
-            "retry": self._retry,
             "skip": self._skip,
         }
 
@@ -52,12 +61,21 @@ class Desk:
         self._taken.add(command.id)
         return True
 
-    async def carry_out(self, command: Command) -> None:
+    async def settle(self, since: float) -> None:
+        """Carry out what an earlier runner was asked before `since` and did not answer.
+
+        Called while nothing is at work. What it had done already is not done again.
+        """
+        for command in await self._journal.open_commands():
+            if command.asked < since and self.accepts(command):
+                await self.carry_out(command, left=True)
+
+    async def carry_out(self, command: Command, *, left: bool = False) -> None:
         """Do it, then write the answer; a refusal is an answer too."""
         self.in_hand += 1
         try:
-            reply = await self._answer(command)
-            await self._journal.finish_command(command, reply=reply, error=None)
+            if reply := await self._answer(command, left=left):
+                await self._journal.finish_command(command, reply=reply, error=None)
         except AutotunerError as error:
             await self._journal.finish_command(command, error=str(error))
         except Exception as error:
@@ -68,19 +86,46 @@ class Desk:
         finally:
             self.in_hand -= 1
 
-    async def _answer(self, command: Command) -> str:
+    async def _answer(self, command: Command, *, left: bool) -> str | None:
+        """The answer; None when it is written already."""
         named = str(command.arguments.get("task", ""))
         if command.verb == "submit":
             return await self._submit(named)
         if command.verb == "stop":
             return await self._stop_container(str(command.arguments.get("container", "")))
         if command.verb == "leave":
-            self.leave()
-            return "the runner leaves"
-        task = await self._reader.find(named)
+            return self._leave(left=left)
+        if change := self._changes.get(command.verb):
+            async with self._worker.turn:
+                await change(await self._found(named), command)
+            return None
+        if command.verb not in self._verbs:
+            raise AutotunerError(f"this runner cannot {command.verb}")
+        task = await self._found(named)
+        before = await self._done_before(task, command) if left else None
+        return before or await self._verbs[command.verb](task)
+
+    async def _found(self, name: str) -> TaskView:
+        task = await self._reader.find(name)
         if task is None:
-            raise AutotunerError(f"no task '{named}'; `autotuner-tui ls` lists them")
-        return await self._verbs[command.verb](task)
+            raise AutotunerError(f"no task '{name}'; `autotuner-tui ls` lists them")
+        return task
+
+    async def _done_before(self, task: TaskView, command: Command) -> str | None:
+        """The answer to what took effect under a runner that could not say so any more."""
+        if command.verb == "skip":
+            number = await self._journal.skipped_since(task.id, command.asked)
+            if number is None and task.state is TaskState.RUNNING:
+                number = await self._worker.skip_interrupted(task.id)
+            return None if number is None else _skipped(task, number)
+        done = {"pause": TaskState.PAUSED, "cancel": TaskState.CANCELLED}[command.verb]
+        return f"{task.name} is {task.state}" if task.state is done else None
+
+    def _leave(self, *, left: bool) -> str:
+        if left:
+            return "the runner had left"  # it was said to that one
+        self.leave()
+        return "the runner leaves"
 
     async def _stop_container(self, container: str) -> str:
         """Only one of ours; the deployment refuses any other."""
@@ -92,6 +137,8 @@ class Desk:
             return name
         task = load(self._home.task_file(name))
         engine = registry.find(task.engine)
+        space = build(task, engine)
+        planned = await asyncio.to_thread(by_hand.planned, space, task.budget.experiments, ())
         await self._journal.add_task(
             NewTask(
                 id=name,
@@ -101,7 +148,7 @@ class Desk:
                 objective=task.objective,
                 unit=score.unit(task.objective),
                 simulated=engine.simulated,
-                planned=build(task, engine).planned(task.budget.experiments),
+                planned=planned,
                 submitted=time.time(),
             )
         )
@@ -110,40 +157,23 @@ class Desk:
 
     async def _pause(self, task: TaskView) -> str:
         if task.state not in {TaskState.RUNNING, TaskState.QUEUED}:
-            raise _refused("pause", task)
+            raise refused("pause", task)
         await self._worker.pause(task.id)
         now = await self._reader.find(task.id)
         return f"{task.name} is {now.state if now else TaskState.PAUSED}"
 
-    async def _resume(self, task: TaskView) -> str:
-        if task.state is not TaskState.PAUSED:
-            raise _refused("resume", task)
-        await self._journal.set_task(task.id, TaskState.QUEUED)
-        self._worker.wake()
-        return f"{task.name} goes on"
-
     async def _cancel(self, task: TaskView) -> str:
         if task.state.final:
-            raise _refused("cancel", task)
+            raise refused("cancel", task)
         await self._worker.cancel(task.id)
         return f"{task.name} is cancelled"
-
-    async def _retry(self, task: TaskView) -> str:
-        if not task.state.final:
-            raise _refused("retry", task)
-        count = await self._journal.reopen_failed(task.id)
-        if not count:
-            raise AutotunerError(f"{task.name}: no experiment failed; there is nothing to retry")
-        await self._journal.set_task(task.id, TaskState.QUEUED, ended=None)
-        self._worker.wake()
-        return f"{task.name}: {count} experiment(s) will be tried again"
 
     async def _skip(self, task: TaskView) -> str:
         number = await self._worker.skip(task.id)
         if number is None:
             raise AutotunerError(f"{task.name}: no experiment is running; there is nothing to skip")
-        return f"{task.name}: experiment {number} is skipped"
+        return _skipped(task, number)
 
 
-def _refused(verb: str, task: TaskView) -> AutotunerError:
-    return AutotunerError(f"{task.name} is {task.state}; it cannot be asked to {verb}")
+def _skipped(task: TaskView, number: int) -> str:
+    return f"{task.name}: experiment {number} is skipped"

@@ -14,6 +14,7 @@ from core.deploy.process import end_labelled
 from core.paths import Home
 from core.runner.commands import Desk
 from core.runner.gpus import Keeper
+from core.runner.hook import Hooks
 from core.runner.live import CONSOLE_FRESH, Live
 from core.runner.work import Worker
 from core.store.journal import Journal
@@ -46,11 +47,14 @@ def main() -> int:
 
 
 async def _run(home: Home) -> None:
+    since = time.time()
     async with Journal.open(home.database) as journal, Reader.open(home) as reader:
         await _recover(home, journal, reader)
-        keeper = Keeper(home, journal)
-        worker = Worker(home, journal, reader, keeper)
+        keeper, hooks = Keeper(home, journal), Hooks(home, journal, reader)
+        worker = Worker(home, journal, reader, keeper, hooks)
         desk = Desk(home, journal, reader, worker)
+        await hooks.missed()
+        await desk.settle(since)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, desk.leave)
@@ -61,6 +65,7 @@ async def _run(home: Home) -> None:
             await _serve(group, journal, desk, worker)
             work.cancel()
             live.cancel()
+        await hooks.wait()
         # Interrupted work keeps its state in the journal: the next runner goes on with it.
         await journal.interrupt_open()
         log.info("leaving")

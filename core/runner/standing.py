@@ -9,6 +9,9 @@ from core.store.views import ExperimentView, VerdictView
 from core.task import Objective
 from core.values import Failure, FailureKind
 
+BY_HAND = "asked for by hand"
+"""Why an experiment is tried that a person wrote and no strategy chose."""
+
 _SAME_IN_A_ROW = 3
 
 # What no other configuration can cure.
@@ -24,18 +27,25 @@ _EVERYWHERE = INFRASTRUCTURE | {FailureKind.BAD_FLAG}
 
 def broken(experiments: Sequence[ExperimentView]) -> Failure | None:
     """The failure that ends a task: of its baseline, or the same three times in a row."""
-    failures = [e.failure for e in experiments if e.state.final]
-    if not failures:
-        return None
-    last = failures[-_SAME_IN_A_ROW:]
+    ended = [e for e in experiments if e.state.final]
+    if failure := _of_baseline(ended):
+        return failure
+    last = [e.failure for e in ended[-_SAME_IN_A_ROW:]]
     kinds = {failure.kind if failure else None for failure in last}
     alike = len(last) == _SAME_IN_A_ROW and len(kinds) == 1
-    newest = failures[-1]
-    if newest is None:
+    newest = last[-1] if last else None
+    return newest if newest and newest.kind in INFRASTRUCTURE and alike else None
+
+
+def _of_baseline(ended: Sequence[ExperimentView]) -> Failure | None:
+    """What failed the baseline and will fail all that a strategy has to offer."""
+    own = [e for e in ended if e.reason != BY_HAND]
+    failure = own[0].failure if len(own) == 1 else None
+    if failure is None or failure.kind not in _EVERYWHERE:
         return None
-    if len(failures) == 1 and newest.kind in _EVERYWHERE:
-        return newest
-    return newest if newest.kind in INFRASTRUCTURE and alike else None
+    # One of a person's own that ran proves that a network is there, but cures no flag.
+    cured = failure.kind in INFRASTRUCTURE and any(e.state.measured for e in ended)
+    return None if cured else failure
 
 
 def verdict(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.settings import files
 from core.settings.children import container_environment, host_environment, warnings
-from core.settings.secrecy import mask, masked_environment, secrets
+from core.settings.secrecy import mask, masked_environment, secrets, without_secrets
 from core.settings.values import Settings, expand, references, resolve
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "resolve",
     "secrets",
     "warnings",
+    "without_secrets",
     "write",
 ]
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from core.settings.values import PROXIES, Settings
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# For containers, and for this program: a hook's command line may have a secret address in it.
+_OURS = ("CONTAINER_", "AUTOTUNER_")
 _INTO_CONTAINERS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE")
 
 
 def host_environment(settings: Settings) -> dict[str, str]:
     """What processes on this machine get: benchmarks, downloads, engines without a container."""
-    values = {n: v for n, v in settings.values.items() if not n.startswith("CONTAINER_")}
+    values = {n: v for n, v in settings.values.items() if not n.startswith(_OURS)}
     return _with_proxies(values, values)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from dotenv.parser import parse_stream
 
+from core.paths import replace_file
 from core.values import InputError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,18 +18,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def write_private(values: Mapping[str, str], path: Path) -> None:
     """Write variables to a file that only the user can read, whole or not at all."""
     lines = [f'{name}="{_escaped(value)}"\n' for name, value in sorted(values.items())]
-    # mkstemp creates the file with mode 0600: there is no moment in which others can read it.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            # Variables may hold bytes that are not UTF-8; Python keeps them as surrogates.
-            file.write("".join(lines).encode("utf-8", "surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    # Variables may hold bytes that are not UTF-8; Python keeps them as surrogates.
+    replace_file(path, "".join(lines).encode("utf-8", "surrogateescape"))
 
 
 def _escaped(value: str) -> str:

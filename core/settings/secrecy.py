@@ -9,6 +9,7 @@ from core.settings.values import Settings
 from core.values import looks_secret, mask_urls, masked, url_credentials
 
 _HIDDEN = "•••"
+_SHORTEST = 4  # shorter ones would be found in ordinary words
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -38,6 +39,16 @@ def _proxy_credentials(name: str, value: str) -> tuple[str, ...]:
 def mask(text: str, settings: Settings) -> str:
     """`text` without the secrets of `settings`."""
     return masked(mask_urls(text), secrets(settings))
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for programs that need no secret: no variable that is one or has one."""
+    hidden = {value for value in _secrets(environment) if len(value) >= _SHORTEST}
+    return {
+        name: value
+        for name, value in environment.items()
+        if not looks_secret(name) and not any(secret in value for secret in hidden)
+    }
 
 
 def masked_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 # fmt: off
 _NAMES = frozenset((
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR",
-    "LD_LIBRARY_PATH", "LD_PRELOAD", "DOCKER_HOST",
+    "LD_LIBRARY_PATH", "LD_PRELOAD", "DOCKER_HOST", "AUTOTUNER_HOOK",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
     "NO_PROXY", "no_proxy", "CONTAINER_NO_PROXY",
     *(spelled for name in PROXIES for spelled in (name, name.lower(), f"CONTAINER_{name}")),

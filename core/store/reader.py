@@ -6,42 +6,68 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from array import array
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 import aiosqlite
 
 from core.paths import Home
+from core.store import results
 from core.store.connection import connect
+from core.store.gpus import GpuCount
 from core.store.lock import runner_status
-from core.store.rows import Row, failure_of, live_view, measurement_view, verdict_of
+from core.store.overview import REVISION, Standing
+from core.store.rows import (
+    Row,
+    command_view,
+    event_view,
+    experiment_views,
+    fetch,
+    live_view,
+    task_view,
+)
 from core.store.schema import found_version
 from core.store.views import (
+    CommandView,
     ExperimentView,
     LiveView,
-    MeasurementView,
-    PhaseView,
+    Overview,
+    Point,
+    ResultPage,
+    ResultQuery,
     RunnerView,
-    StartView,
     TaskDetail,
     TaskView,
 )
-from core.values import Event, ExperimentState, Phase, StartReason, TaskState
 
-_TASKS = """
-SELECT t.*,
-    (SELECT COUNT(*) FROM experiments e WHERE e.task = t.id
-     AND e.state IN ('succeeded', 'infeasible', 'failed', 'cancelled')) AS done,
+_DONE = """(SELECT COUNT(*) FROM experiments e WHERE e.task = t.id
+    AND e.state IN ('succeeded', 'infeasible', 'failed', 'cancelled'))"""
+_TASKS = """SELECT t.*, {done} AS done,
     (SELECT score FROM experiments e WHERE e.task = t.id AND e.number = t.best) AS best_score,
     (SELECT score FROM experiments e WHERE e.task = t.id AND e.number = 0 AND e.feasible)
         AS baseline_score
-FROM tasks t
-"""
-_NEWEST_FIRST = " ORDER BY submitted DESC, rowid DESC"
+FROM tasks t"""
+_WITH_DONE = _TASKS.format(done=_DONE)
+_PARTS = (
+    ("experiments", "number"),
+    ("starts", "number, attempt"),
+    ("phases", "started, rowid"),
+    ("measurements", "id"),
+)
+_SOME = " AND number IN (SELECT value FROM json_each(:numbers))"
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_KEPT_TASKS, _KEPT_ORDERS = 8, 4
 
 
 class Reader:
-    """Read models of one home. Works, and shows nothing, before any runner was there."""
+    """Read models of one home. Works, and shows nothing, before any runner was there.
+
+    Each answer is as the journal was at one moment.
+    """
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -50,6 +76,10 @@ class Reader:
         self._version: int | None = None
         # Coroutines share the connection, and so its transaction.
         self._turn = asyncio.Lock()
+        self._gpus = GpuCount()
+        # What only depends on a task's events, for the tasks and queries asked for last.
+        self._standings: OrderedDict[str, Standing] = OrderedDict()
+        self._orders: OrderedDict[tuple[str, str], tuple[int, array[int]]] = OrderedDict()
 
     @classmethod
     @asynccontextmanager
@@ -75,29 +105,93 @@ class Reader:
 
     async def tasks(self) -> tuple[TaskView, ...]:
         """Every task, newest first."""
-        return tuple(_task(row) for row in await self._rows(_TASKS + _NEWEST_FIRST))
+        rows = await self._rows(_WITH_DONE + " ORDER BY submitted DESC, rowid DESC")
+        return tuple(map(task_view, rows))
 
     async def find(self, name: str) -> TaskView | None:
         """The task with this id, else the newest with this name."""
-        query = _TASKS + " WHERE t.id = ? OR t.name = ? ORDER BY t.id = ? DESC, submitted DESC"
-        rows = await self._rows(query + ", rowid DESC LIMIT 1", (name, name, name))
-        return _task(rows[0]) if rows else None
+        rows = await self._rows(
+            f"{_WITH_DONE} WHERE t.id = :name OR t.name = :name"
+            " ORDER BY t.id = :name DESC, submitted DESC, rowid DESC LIMIT 1",
+            {"name": name},
+        )
+        return task_view(rows[0]) if rows else None
 
     async def detail(self, task: str) -> TaskDetail | None:
         """A task with its experiments, starts and measurements; None when unknown."""
-        tables = (
-            ("experiments", "number"),
-            ("starts", "number, attempt"),
-            ("phases", "started, rowid"),
-            ("measurements", "id"),
-            ("events", "id"),
-        )
-        own = (f"SELECT * FROM {name} WHERE task = ? ORDER BY {order}" for name, order in tables)
-        rows, *found = await self._read((_TASKS + " WHERE t.id = ?", *own), (task,))
+        own = {"task": task}
+        async with self._moment() as db:
+            if db is None:
+                return None
+            rows = await fetch(db, _WITH_DONE + " WHERE t.id = :task", own)
+            parts = await _parts(db, own)
+            events = await fetch(db, "SELECT * FROM events WHERE task = :task ORDER BY id", own)
         if not rows:
             return None
-        *parts, events = found
-        return TaskDetail(_task(rows[0]), _experiments(*parts), tuple(map(_event, events)))
+        # In a thread: thousands of experiments take seconds, and the runner reads this too.
+        views = await asyncio.to_thread(experiment_views, *parts)
+        told = await asyncio.to_thread(lambda: tuple(map(event_view, events)))
+        return TaskDetail(task_view(rows[0]), views, told)
+
+    async def overview(self, task: str) -> Overview | None:
+        """What is always shown of a task; cheap however many experiments it has."""
+        async with self._moment() as db:
+            standing = await self._standing(db, task) if db else None
+            if db is None or standing is None:
+                return None
+            values = {"task": task, "done": standing.done}
+            rows = await fetch(db, _TASKS.format(done=":done") + " WHERE t.id = :task", values)
+            view = task_view(rows[0])
+            numbers = [number for number in (standing.busy, view.best) if number is not None]
+            parts = await _parts(db, {"task": task, "numbers": json.dumps(numbers)})
+        shown = {one.number: one for one in experiment_views(*parts)}
+        return Overview(
+            view,
+            busy=None if standing.busy is None else shown.get(standing.busy),
+            best=None if view.best is None else shown.get(view.best),
+            flags=standing.flags,
+            steps=standing.steps,
+            experiments=standing.experiments,
+            revision=standing.revision,
+        )
+
+    async def results(self, task: str, query: ResultQuery, offset: int, limit: int) -> ResultPage:
+        """Rows `offset` to `offset + limit` of the results in the query's order."""
+        offset = max(0, offset)
+        async with self._moment() as db:
+            if db is None:
+                return ResultPage()
+            order = await self._order(db, task, query)
+            window = order[offset : offset + max(0, limit)].tolist()
+            values = {"task": task, "numbers": json.dumps(window)}
+            found = [await fetch(db, one, values) for one in results.WINDOW]
+            total = await fetch(db, results.TOTAL, {"task": task})
+        rows = results.result_rows(window, *found)
+        return ResultPage(rows, offset, len(order), int(total[0]["total"]))
+
+    async def place(self, task: str, query: ResultQuery, number: int) -> int | None:
+        """The row of an experiment in the query's order; None when it is not in it."""
+        async with self._moment() as db:
+            order = await self._order(db, task, query) if db else array("q")
+        return order.index(number) if number in order else None
+
+    async def experiment(self, task: str, number: int) -> ExperimentView | None:
+        """One experiment with its starts and measurements; None when unknown."""
+        async with self._moment() as db:
+            if db is None:
+                return None
+            parts = await _parts(db, {"task": task, "numbers": json.dumps([number])})
+        return next(iter(experiment_views(*parts)), None)
+
+    async def points(self, task: str) -> tuple[Point, ...]:
+        """Every experiment of a task as plots need it, by number."""
+        rows = await self._rows(results.POINTS, {"task": task})
+        return await asyncio.to_thread(results.points, rows, self._gpus)
+
+    async def commands(self) -> tuple[CommandView, ...]:
+        """What the runner was asked and has not answered yet, oldest first."""
+        rows = await self._rows("SELECT * FROM commands WHERE done IS NULL ORDER BY id")
+        return tuple(map(command_view, rows))
 
     async def live(self) -> LiveView:
         """GPUs and containers as the runner last saw them; empty while it keeps none."""
@@ -106,26 +200,51 @@ class Reader:
 
     async def reply(self, command: int) -> tuple[bool, str, str | None]:
         """(done, reply, error) of a command that was asked."""
-        query = "SELECT done, reply, error FROM commands WHERE id = ?"
-        rows = await self._rows(query, (command,))
-        row = rows[0]
+        query = "SELECT done, reply, error FROM commands WHERE id = :id"
+        row = (await self._rows(query, {"id": command}))[0]
         return row["done"] is not None, row["reply"] or "", row["error"]
 
-    async def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Row]:
-        (rows,) = await self._read((query,), values)
-        return rows
+    async def _standing(self, db: aiosqlite.Connection, task: str) -> Standing | None:
+        """How the experiments of a task stand; None when there is no such task."""
+        standing = self._standings.pop(task, None)
+        if standing is None:
+            query = "SELECT objective FROM tasks WHERE id = :task"
+            rows = await fetch(db, query, {"task": task})
+            if not rows:
+                return None
+            standing = Standing(task, rows[0]["objective"])
+        _keep(self._standings, task, standing, _KEPT_TASKS)
+        await standing.refresh(db)
+        return standing
 
-    async def _read(
-        self, queries: Sequence[str], values: tuple[object, ...]
-    ) -> tuple[list[Row], ...]:
-        """The rows of each query, all as they were at one moment."""
+    async def _order(self, db: aiosqlite.Connection, task: str, query: ResultQuery) -> array[int]:
+        """The numbers that meet a query, in its order: sorted once per query and revision."""
+        # Not the query itself: to a dictionary True and 1 are the same value.
+        key = task, repr(query)
+        revision = int((await fetch(db, REVISION, {"task": task}))[0]["revision"])
+        found = self._orders.pop(key, None)
+        if found is None or found[0] != revision:
+            statement = results.order(task, query)
+            rows = await fetch(db, statement.sql, statement.values)
+            found = revision, array("q", [row["number"] for row in rows])
+        _keep(self._orders, key, found, _KEPT_ORDERS)
+        return found[1]
+
+    async def _rows(self, query: str, values: Mapping[str, object] | None = None) -> list[Row]:
+        async with self._moment() as db:
+            return await fetch(db, query, values or {}) if db else []
+
+    @asynccontextmanager
+    async def _moment(self) -> AsyncIterator[aiosqlite.Connection | None]:
+        """A transaction that sees the journal as it is now; None while there is no journal."""
         async with self._turn:
             db = await self._connected()
             if db is None:
-                return tuple([] for _ in queries)
+                yield None
+                return
             try:
                 await db.execute("BEGIN")
-                return tuple([list(await db.execute_fetchall(one, values)) for one in queries])
+                yield db
             finally:
                 # A cancelled await leaves its statement queued; this one runs after it.
                 with contextlib.suppress(sqlite3.OperationalError):
@@ -138,73 +257,27 @@ class Reader:
                 db = await stack.enter_async_context(connect(self._home.database, owner=False))
                 if await found_version(db) == 0:
                     return None
+                await db.create_function("gpus_of", 2, self._gpus, deterministic=True)
                 self._stack.push_async_exit(stack.pop_all())
                 self._db = db
         return self._db
 
 
-def _experiments(
-    experiments: list[Row], starts: list[Row], phases: list[Row], measured: list[Row]
-) -> tuple[ExperimentView, ...]:
-    views = []
-    for row in experiments:
-        number = row["number"]
-        own = tuple(
-            _start(s, [p for p in phases if _same_start(s, p)])
-            for s in starts
-            if s["number"] == number
-        )
-        data = tuple(measurement_view(m) for m in measured if m["number"] == number)
-        views.append(_experiment(row, own, data))
-    return tuple(views)
+async def _parts(
+    db: aiosqlite.Connection, values: Mapping[str, object]
+) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
+    """Experiments, starts, phases and measurements: of `numbers` where they are given."""
+    some = _SOME if "numbers" in values else ""
+    found = [
+        await fetch(db, f"SELECT * FROM {table} WHERE task = :task{some} ORDER BY {order}", values)
+        for table, order in _PARTS
+    ]
+    experiments, starts, phases, measured = found
+    return experiments, starts, phases, measured
 
 
-def _event(row: Row) -> Event:
-    return Event(row["at"], row["kind"], row["task"], row["number"], json.loads(row["detail"]))
-
-
-def _task(row: Row) -> TaskView:
-    plain = (
-        "id", "name", "engine", "model", "objective", "unit", "submitted", "started", "ended",
-        "done", "planned", "best", "best_score", "baseline_score", "deadline", "note",
-    )  # fmt: skip
-    return TaskView(
-        **{name: row[name] for name in plain},
-        state=TaskState(row["state"]),
-        simulated=bool(row["simulated"]),
-        verdict=verdict_of(row["verdict"]),
-        failure=failure_of(row["failure"]),
-    )
-
-
-def _same_start(start: Row, phase: Row) -> bool:
-    return bool(start["number"] == phase["number"] and start["attempt"] == phase["attempt"])
-
-
-def _start(row: Row, phases: list[Row]) -> StartView:
-    plain = ("attempt", "state", "started", "ended", "ready", "pid")
-    return StartView(
-        **{name: row[name] for name in plain},
-        reason=StartReason(row["reason"]),
-        failure=failure_of(row["failure"]),
-        phases=tuple(
-            PhaseView(Phase(p["phase"]), p["started"], p["ended"], p["progress"], p["detail"])
-            for p in phases
-        ),
-    )
-
-
-def _experiment(
-    row: Row, starts: tuple[StartView, ...], measured: tuple[MeasurementView, ...]
-) -> ExperimentView:
-    plain = ("number", "score", "reason", "started", "ended", "chosen")
-    return ExperimentView(
-        **{name: row[name] for name in plain},
-        state=ExperimentState(row["state"]),
-        baseline=bool(row["baseline"]),
-        parameters=json.loads(row["parameters"]),
-        feasible=None if row["feasible"] is None else bool(row["feasible"]),
-        failure=failure_of(row["failure"]),
-        starts=starts,
-        measurements=measured,
-    )
+def _keep(kept: OrderedDict[_K, _V], key: _K, value: _V, most: int) -> None:
+    """As the newest, dropping the oldest of too many."""
+    kept[key] = value
+    while len(kept) > most:
+        kept.popitem(last=False)

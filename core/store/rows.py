@@ -8,11 +8,32 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+import aiosqlite
+
 from core.gpu import Gpu, GpuProcess
 from core.metrics import Distribution, Measurement
 from core.store.schema import METRICS, STATISTICS
-from core.store.views import ContainerView, LiveView, MeasurementView, VerdictView
-from core.values import Failure, FailureKind, Purpose
+from core.store.views import (
+    CommandView,
+    ContainerView,
+    ExperimentView,
+    LiveView,
+    MeasurementView,
+    PhaseView,
+    StartView,
+    TaskView,
+    VerdictView,
+)
+from core.values import (
+    Event,
+    ExperimentState,
+    Failure,
+    FailureKind,
+    Phase,
+    Purpose,
+    StartReason,
+    TaskState,
+)
 
 Row = sqlite3.Row
 
@@ -21,6 +42,12 @@ _PLAIN = (
     "output_tokens", "duration", "throughput", "total_throughput", "attainment", "client_lag",
     "client_bound", "low_n", "started", "ended",
 )  # fmt: skip
+_SPREADS = {metric: tuple(f"{metric}_{stat}" for stat in STATISTICS) for metric in METRICS}
+
+
+async def fetch(db: aiosqlite.Connection, query: str, values: Mapping[str, object]) -> list[Row]:
+    """All rows of a query; `values` by name."""
+    return list(await db.execute_fetchall(query, dict(values)))
 
 
 def failure_text(failure: Failure | None) -> str | None:
@@ -82,10 +109,11 @@ def measurement_columns(data: Measurement) -> Mapping[str, object]:
     return columns
 
 
-def measurement_view(row: Row) -> MeasurementView:
+def measurement_view(found: Row) -> MeasurementView:
+    row = dict(found)  # a Row looks through all its columns for each name
 
-    def spread(metric: str) -> Distribution:
-        return Distribution(**{stat: row[f"{metric}_{stat}"] for stat in STATISTICS})
+    def spread(columns: tuple[str, ...]) -> Distribution:
+        return Distribution(*[row[column] for column in columns])
 
     plain = {name: row[name] for name in _PLAIN}
     plain["purpose"] = Purpose(row["purpose"])
@@ -96,9 +124,89 @@ def measurement_view(row: Row) -> MeasurementView:
         breaches=tuple(json.loads(row["breaches"])),
         data=Measurement(
             **plain,
-            ttft=spread("ttft"),
-            tpot=spread("tpot"),
-            e2e=spread("e2e"),
+            ttft=spread(_SPREADS["ttft"]),
+            tpot=spread(_SPREADS["tpot"]),
+            e2e=spread(_SPREADS["e2e"]),
             failure=failure_of(row["failure"]),
         ),
+    )
+
+
+def event_view(row: Row) -> Event:
+    return Event(row["at"], row["kind"], row["task"], row["number"], json.loads(row["detail"]))
+
+
+def command_view(row: Row) -> CommandView:
+    task = json.loads(row["arguments"]).get("task")
+    return CommandView(
+        id=row["id"],
+        verb=row["verb"],
+        task=None if task is None else str(task),
+        asked=row["asked"],
+        done=row["done"],
+        reply=row["reply"] or "",
+        error=row["error"],
+    )
+
+
+def task_view(row: Row) -> TaskView:
+    plain = (
+        "id", "name", "engine", "model", "objective", "unit", "submitted", "started", "ended",
+        "done", "planned", "best", "best_score", "baseline_score", "deadline", "note",
+    )  # fmt: skip
+    return TaskView(
+        **{name: row[name] for name in plain},
+        state=TaskState(row["state"]),
+        simulated=bool(row["simulated"]),
+        verdict=verdict_of(row["verdict"]),
+        failure=failure_of(row["failure"]),
+    )
+
+
+def experiment_views(
+    experiments: list[Row], starts: list[Row], phases: list[Row], measured: list[Row]
+) -> tuple[ExperimentView, ...]:
+    """Each experiment with what belongs to it; each of the lists in the order to be shown."""
+    of_start: dict[tuple[int, int], list[Row]] = {}
+    for row in phases:
+        of_start.setdefault((row["number"], row["attempt"]), []).append(row)
+    started: dict[int, list[StartView]] = {}
+    for row in starts:
+        own = of_start.get((row["number"], row["attempt"]), [])
+        started.setdefault(row["number"], []).append(_start(row, own))
+    found: dict[int, list[MeasurementView]] = {}
+    for row in measured:
+        found.setdefault(row["number"], []).append(measurement_view(row))
+    return tuple(
+        _experiment(row, tuple(started.get(row["number"], ())), tuple(found.get(row["number"], ())))
+        for row in experiments
+    )
+
+
+def _start(row: Row, phases: list[Row]) -> StartView:
+    plain = ("attempt", "state", "started", "ended", "ready", "pid")
+    return StartView(
+        **{name: row[name] for name in plain},
+        reason=StartReason(row["reason"]),
+        failure=failure_of(row["failure"]),
+        phases=tuple(
+            PhaseView(Phase(p["phase"]), p["started"], p["ended"], p["progress"], p["detail"])
+            for p in phases
+        ),
+    )
+
+
+def _experiment(
+    row: Row, starts: tuple[StartView, ...], measured: tuple[MeasurementView, ...]
+) -> ExperimentView:
+    plain = ("number", "score", "reason", "started", "ended", "chosen")
+    return ExperimentView(
+        **{name: row[name] for name in plain},
+        state=ExperimentState(row["state"]),
+        baseline=bool(row["baseline"]),
+        parameters=json.loads(row["parameters"]),
+        feasible=None if row["feasible"] is None else bool(row["feasible"]),
+        failure=failure_of(row["failure"]),
+        starts=starts,
+        measurements=measured,
     )

@@ -197,7 +197,8 @@ class Condition:
 @dataclass(frozen=True, slots=True)
 class ResultQuery:
     """Which results, in which order. `sort` is a column's name or a flag's; rows without a
-    value come last in either direction. A row has to meet every condition and contain every
+    value come last in either direction, and by score what misses a limit comes after what
+    keeps them all. A row has to meet every condition and contain every
     word of `words` (in its flags, state or failure).
     """
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from core.paths import replace_file
 from core.task.model import Choice, DockerOptions, Fixed, Parameter, Slo, Task, Workload
 from core.task.tree import FLOAT, INTEGER
 from core.task.units import write_seconds
@@ -32,6 +34,11 @@ def dump(task: Task) -> str:
         if name not in document and value != getattr(plain, name):
             document[name] = _write(name, value)
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def save(task: Task, path: Path) -> None:
+    """Write the task's file, whole or not at all."""
+    replace_file(path, dump(task).encode("utf-8"))
 
 
 def _write(name: str, value: Any) -> Any:

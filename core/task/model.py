@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Literal
 
+from core.values import Objective as Objective  # part of a task; others read it without us
 from core.values import Scalar
 
 Metric = Literal["ttft", "tpot", "e2e"]
 METRICS: tuple[Metric, ...] = ("ttft", "tpot", "e2e")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99")
 DEFAULT_ERROR_RATE = 0.01
-
-
-class Objective(StrEnum):
-    """What a task optimises. Latency objectives are lower-is-better and use p95."""
-
-    THROUGHPUT = "throughput"
-    THROUGHPUT_PER_GPU = "throughput_per_gpu"
-    GOODPUT = "goodput"
-    LATENCY = "latency"
-    TTFT = "ttft"
-    TPOT = "tpot"
 
 
 @dataclass(frozen=True, slots=True)

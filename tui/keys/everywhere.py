@@ -5,12 +5,12 @@ from __future__ import annotations
 from tui.keys.base import Action
 
 EVERYWHERE = (
-    Action("go.tasks", ("1",), "go('tasks')", "the list of tasks"),
-    Action("go.task", ("2",), "go('task')", "one task and its results"),
-    Action("go.log", ("3",), "go('log')", "the logs of its experiments"),
-    Action("go.gpus", ("4",), "go('gpus')", "the GPUs"),
-    Action("go.containers", ("5",), "go('containers')", "the containers"),
-    Action("palette", ("colon", "ctrl+p"), "palette", "everything that can be done here, by name"),
+    Action("go.tasks", ("1",), "go('tasks')", "go to the list of tasks", "tasks"),
+    Action("go.task", ("2",), "go('task')", "go to the task and its results", "the task"),
+    Action("go.log", ("3",), "go('log')", "go to the logs of its experiments", "its logs"),
+    Action("go.gpus", ("4",), "go('gpus')", "go to the GPUs", "GPUs"),
+    Action("go.containers", ("5",), "go('containers')", "go to the containers", "containers"),
+    Action("palette", ("colon", "ctrl+p"), "palette", "all that can be done, by name"),
     Action("theme", ("T",), "theme", "choose a theme"),
     Action("help", ("question_mark",), "help", "the keys of where you are", "help", 9),
     Action("leave", ("q", "ctrl+c"), "leave", "leave; the work goes on", "leave"),
@@ -29,8 +29,10 @@ MOVES = {
 }
 
 MOVING = (
-    ("↑ ↓ j k", "one line up or down"),
-    ("pgup pgdn", "one page; also ctrl+u and ctrl+d"),
+    ("↑ ↓ k j", "one line up or down"),
+    ("ctrl+u", "one page up; also pgup"),
+    ("ctrl+d", "one page down; also pgdn"),
     ("g G", "to the first, to the last"),
+    ("← → H L", "sideways, where it is wider"),
 )
 """What help says of them."""

@@ -7,20 +7,14 @@ from dataclasses import replace
 from tui.keys.base import Action
 
 PAUSE = Action(
-    "task.pause", ("p",), "app.pause",
-    "pause after this measurement: the engine stops, the GPU is free; again: go on", "pause",
-)  # fmt: skip
-CANCEL = Action(
-    "task.cancel", ("x",), "app.cancel", "cancel the task; what was measured is kept", "cancel"
+    "task.pause", ("p",), "app.pause", "pause after this measurement; again: go on", "pause"
 )
-EXPORT = Action(
-    "task.export", ("e",), "app.export",
-    "export the winner's command or all results into a file", "export",
-)  # fmt: skip
-BUDGET = Action("task.budget", ("b",), "app.budget", "change the budget of the task")
-ADD = Action("task.add", ("a",), "app.add", "try a configuration of your own next")
+CANCEL = Action("task.cancel", ("x",), "app.cancel", "cancel the task; results are kept", "cancel")
+EXPORT = Action("task.export", ("e",), "app.export", "export command or results", "export")
+BUDGET = Action("task.budget", ("b",), "app.budget", "change the task's budget")
+ADD = Action("task.add", ("a",), "app.add", "try flags of your own next")
 COPY_WINNER = Action(
-    "task.copy", ("Y",), "app.copy_command", "copy the command that starts the best", "copy winner"
+    "task.copy", ("Y",), "app.copy_command", "copy the best one's command", "copy winner"
 )
 
 
@@ -32,11 +26,11 @@ TASKS = (
     Action("tasks.new", ("n",), "app.new", "a new task: a form, or the YAML", "new", 1),
     Action("tasks.duplicate", ("d",), "app.duplicate", "a new task like this one"),
     Action("tasks.open", ("enter", "l"), "open", "open the task", "open", 2),
+    Action("tasks.mark", ("space",), "mark", "mark: p x r are for all marked", "mark"),
+    Action("tasks.unmark", ("u",), "unmark", "take all marks away"),
     _footer(PAUSE, 3),
     _footer(CANCEL, 4),
-    Action(
-        "tasks.retry", ("r",), "app.retry", "try the task's failed experiments again", "retry", 5
-    ),
+    Action("tasks.retry", ("r",), "app.retry", "try its failed experiments again", "retry", 5),
     EXPORT,
     BUDGET,
     ADD,
@@ -45,14 +39,14 @@ TASKS = (
 
 TASK = (
     Action("task.detail", ("enter",), "detail", "all about the experiment", "detail", 1),
-    Action("task.filter", ("slash",), "filter", "filter: words, ttft_p95<0.4, tp=2", "filter", 2),
+    Action("task.filter", ("slash",), "filter", "filter: oom ttft_p95<0.4 tp=2", "filter", 2),
     Action("task.sort", ("s",), "sort", "choose the column to sort by", "sort", 3),
     Action("task.reverse", ("o",), "reverse", "turn the order round"),
-    Action("task.columns", ("C",), "columns", "choose the columns to show"),
+    Action("task.columns", ("C",), "columns", "choose the columns"),
     Action("task.mark", ("space",), "mark", "mark the row", "mark", 4),
     Action("task.unmark", ("u",), "unmark", "take all marks away"),
-    Action("task.compare", ("c",), "compare", "the marked rows side by side, or with the baseline"),
-    Action("task.plots", ("v",), "plots", "plots: best over time, load, Pareto, sensitivity"),
+    Action("task.compare", ("c",), "compare", "compare the marked, or with the baseline"),
+    Action("task.plots", ("v",), "plots", "plots: over time, load, Pareto"),
     Action("task.log", ("l",), "log", "the log of the experiment", "log", 5),
     Action("task.command", ("y",), "copy", "copy the experiment's command"),
     COPY_WINNER,
@@ -63,7 +57,7 @@ TASK = (
     PAUSE,
     CANCEL,
     EXPORT,
-    Action("task.back", ("escape",), "back", "take the filter away, or back to the tasks"),
+    Action("task.back", ("escape",), "back", "drop the filter, or back"),
 )
 
 EXPERIMENT = (
@@ -97,15 +91,15 @@ LOG = (
     Action("log.error", ("exclamation_mark",), "error", "the first error", "error", 2),
     Action("log.follow", ("f",), "follow", "follow; scrolling up stops it", "follow", 3),
     Action("log.wrap", ("w",), "wrap", "break long lines, or cut them"),
-    Action("log.time", ("t",), "time", "the time before each line, as it was written"),
-    Action("log.mark", ("space",), "mark", "begin a selection here, or end it"),
+    Action("log.time", ("t",), "time", "the time each line was written"),
+    Action("log.mark", ("space",), "mark", "begin a selection, or end it"),
     Action("log.copy", ("y",), "copy", "copy the line or the selection", "copy", 4),
-    Action("log.copy_last", ("Y",), "copy_last", "copy the last lines, as many as you say"),
+    Action("log.copy_last", ("Y",), "copy_last", "copy the last N lines"),
     Action("log.zoom", ("z",), "zoom", "the log on the whole screen"),
     Action("log.other", ("tab",), "other", "engine or benchmark", "engine/bench", 5, priority=True),
     Action("log.before", ("left_square_bracket",), "step(-1)", "the experiment before"),
     Action("log.after", ("right_square_bracket",), "step(1)", "the experiment after"),
-    Action("log.back", ("escape",), "back", "take the filter away, or back to the task"),
+    Action("log.back", ("escape",), "back", "drop the filter, or back"),
 )
 
 GPUS = (
@@ -120,12 +114,24 @@ CONTAINERS = (
     Action("containers.back", ("escape",), "back", "back", "back", 4),
 )
 
+CONTAINER = (
+    Action("container.log", ("l",), "log", "the log of its experiment", "log", 1),
+    Action("container.stop", ("x",), "stop", "stop and remove it; only ours", "stop", 2),
+    Action("container.back", ("escape",), "back", "back to the containers", "back", 3),
+)
+
 NEW = (
     Action("new.submit", ("f5", "ctrl+r"), "submit", "queue the task", "run", 1, priority=True),
     Action("new.edit", ("f4", "ctrl+y"), "edit", "the YAML in $EDITOR", "YAML", 2, priority=True),
     Action("new.save", ("f2", "ctrl+n"), "save", "save the file", "save", 3, priority=True),
+    Action("new.add_row", ("f7",), "add_row", "one more row: a flag, a limit", priority=True),
+    Action("new.remove_row", ("f8",), "remove_row", "take the row away", priority=True),
+    Action("new.plan", ("f3",), "plan", "more room for the plan, or less", priority=True),
+    Action("new.fresh", ("f6",), "fresh", "an empty form", priority=True),
     Action("new.back", ("escape",), "back", "back; the form is kept until you leave", "back", 4),
-)
+    Action("new.help", ("f1",), "app.help", "these keys, also while you type", "help", 9,
+           priority=True),
+)  # fmt: skip
 
 SCREENS: dict[str, tuple[Action, ...]] = {
     "tasks": TASKS,
@@ -136,6 +142,24 @@ SCREENS: dict[str, tuple[Action, ...]] = {
     "log": LOG,
     "gpus": GPUS,
     "containers": CONTAINERS,
+    "container": CONTAINER,
     "new": NEW,
 }
 """By the name a keymap file and the help use."""
+
+TITLES = {
+    "tasks": "the tasks",
+    "task": "one task",
+    "experiment": "one experiment",
+    "compare": "side by side",
+    "plots": "plots",
+    "log": "logs",
+    "gpus": "GPUs",
+    "containers": "containers",
+    "container": "one container",
+    "new": "a new task",
+}
+"""How help calls them."""
+
+TYPING = frozenset({"new"})
+"""Screens where a letter is text more often than a key."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from core.values import Scalar
 from tui.views.status import key_line, status_line
 from tui.widgets.base import Lines
 
@@ -63,3 +65,12 @@ class View(Screen[None]):
     def target(self) -> str | None:
         """The task that pause, cancel, budget and the like are meant for."""
         return self.console.opened
+
+    def targets(self) -> tuple[str, ...]:
+        """The tasks that pause, cancel and retry are meant for: one, unless several are marked."""
+        task = self.target()
+        return () if task is None else (task,)
+
+    def flags(self) -> Mapping[str, Scalar] | None:
+        """Those of the configuration under the cursor: what `add` begins with."""
+        return None

@@ -27,6 +27,19 @@ class Option:
     hint: str = ""
 
 
+class _Narrowing(Input):
+    """Where the words are typed. `keeps_blanks`: a blank is one, and not a mark."""
+
+    def __init__(self, *, keeps_blanks: bool) -> None:
+        super().__init__(id="text")
+        self._keeps_blanks = keeps_blanks
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        if key == "space" and not self._keeps_blanks:
+            return False
+        return super().check_consume_key(key, character)
+
+
 class ChooseScreen(ModalScreen[tuple[str, ...] | None]):
     """Typing narrows the list. Gives the key chosen with enter, as a tuple of one.
 
@@ -57,7 +70,7 @@ class ChooseScreen(ModalScreen[tuple[str, ...] | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
             yield Lines(id="title")
-            yield Input(id="text")
+            yield _Narrowing(keeps_blanks=not self._many)
             yield Table(id="options")
             yield Lines(id="hint")
 
@@ -66,6 +79,7 @@ class ChooseScreen(ModalScreen[tuple[str, ...] | None]):
         hint = line(Span(f"{says}enter chooses  esc leaves", Tone.DIM))
         self.query_one("#title", Lines).show(lambda cells: [(Span(self._title, Tone.STRONG),)])
         self.query_one("#hint", Lines).show(lambda cells: [hint])
+        self.query_one("#box").styles.height = min(20, len(self._options) + 6)
         self._fill()
         if self._at is not None:
             self.query_one(Table).go_to(self._at)
@@ -83,10 +97,7 @@ class ChooseScreen(ModalScreen[tuple[str, ...] | None]):
         self.query_one(Table).action_move(steps)
 
     def action_mark(self) -> None:
-        key = self.query_one(Table).cursor
-        if not self._many:
-            self.query_one(Input).insert_text_at_cursor(" ")
-        elif key is not None:
+        if (key := self.query_one(Table).cursor) is not None:
             self._marked ^= {key}
             self._fill()
 

@@ -11,6 +11,9 @@ from textual.screen import ModalScreen
 from tui.line import Line, Span, Tone, line, wrap
 from tui.widgets.base import Lines
 
+_WIDTH = 60  # cells, as confirm.tcss has it
+_FRAME = 6
+
 
 class ConfirmScreen(ModalScreen[bool]):
     """True for `y`; anything else that answers is a no."""
@@ -31,6 +34,13 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self.query_one(Lines).show(self._lines)
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """As high as the question needs."""
+        box = self.query_one(Lines)
+        inner = min(_WIDTH, self.size.width * 9 // 10) - _FRAME
+        box.styles.height = len(self._lines(max(1, inner))) + 4
 
     def _lines(self, cells: int) -> list[Line]:
         keys = line(Span("y", Tone.KEY), f" {self._yes}    ", Span("n", Tone.KEY), " go back")

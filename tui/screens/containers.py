@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from core.store.views import ContainerView
+from tui.keys.binding import bindings
+from tui.keys.screens import SCREENS
 from tui.line import Line, Span, Tone
 from tui.screens.base import View
-from tui.screens.confirm import ConfirmScreen
 from tui.views.containers import (
     ENDED,
+    about_container,
     container_grid,
     container_report,
     head_line,
     no_containers,
     owner,
 )
-from tui.views.status import Key
 from tui.widgets.base import Lines
 from tui.widgets.page import Page
 from tui.widgets.table import Table
@@ -46,6 +47,8 @@ class _OfContainers(View):
         return self.container.task if self.container and self.container.ours else None
 
     def action_stop(self) -> None:
+        from tui.screens.confirm import ConfirmScreen
+
         if (one := self._ours()) is None:
             return
         whose = owner(self.console.snapshot, one) or one.name
@@ -55,75 +58,74 @@ class _OfContainers(View):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.console.stop_container(one.id)
+                self.console.ask("stop", container=one.id)
 
         self.app.push_screen(ConfirmScreen(question, yes), answered)
 
-    async def action_log(self) -> None:
+    def action_log(self) -> None:
         one = self._ours()
-        if one and one.task and one.experiment is not None:
-            await self.leave()
-            self.console.opened = one.task
-            self.console.open_log(one.experiment)
-
-    async def leave(self) -> None:
-        """Make room for another screen."""
+        if one is None:
+            return
+        if one.task is None or one.experiment is None:
+            self.console.say(f"{one.name} belongs to no experiment that is known")
+            return
+        self.console.opened = one.task
+        self.console.open_log(one.experiment)
 
     def _ours(self) -> ContainerView | None:
-        """The container under the cursor; None, and said, when it is somebody else's."""
+        """The container that keys are meant for; None, and said, when it is somebody else's."""
         one = self.container
         if one is not None and not one.ours:
-            text = f"{one.name} is not ours: it is only shown"
-            self.notify(text, markup=False, timeout=4)
+            self.console.say(f"{one.name} is not ours: it is only shown")
             return None
         return one
 
 
 class ContainersScreen(_OfContainers):
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        ("enter", "environment"),
-        ("l", "log"),
-        ("x", "stop"),
-        ("esc", "back"),
-        ("q", "leave"),
-        ("?", "help"),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "log", show=False),
-        Binding("x", "stop", show=False),
-        Binding("escape", "app.go('tasks')", show=False),
-    ]
+    NAME = "containers"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(SCREENS["containers"])]
 
     def body(self) -> ComposeResult:
         yield Lines(id="head")
         yield Table(id="containers")
+        yield Lines(id="about")
 
     def fill(self) -> None:
         view, now = self.console.snapshot, self.console.now()
         self.query_one("#head", Lines).show(lambda cells: [head_line(view, now, cells)])
-        self.query_one(Table).show(container_grid(view, now), no_containers(view))
+        empty = no_containers(view, self.size.width - 4)
+        self.query_one(Table).show(container_grid(view, now), empty)
+        self._about()
+
+    def on_resize(self) -> None:
+        if self.ready:
+            self.fill()
 
     def chosen(self) -> str | None:
         return self.query_one(Table).cursor
 
+    def on_table_moved(self) -> None:
+        self._about()
+
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.app.push_screen(ContainerScreen(event.key))
+
+    def action_open(self) -> None:
+        self.query_one(Table).action_choose()
+
+    def action_back(self) -> None:
+        self.console.action_go("tasks")
+
+    def _about(self) -> None:
+        one = self.container
+        self.query_one("#about", Lines).show(lambda cells: about_container(one, cells))
 
 
 class ContainerScreen(_OfContainers):
     """One container, kept on the screen as it last was when it goes away."""
 
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        ("l", "log"),
-        ("x", "stop"),
-        ("esc", "back"),
-        ("?", "help"),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "log", show=False),
-        Binding("x", "stop", show=False),
-        Binding("escape", "dismiss", show=False),
-    ]
+    NAME = "container"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(SCREENS[NAME])]
 
     def __init__(self, container: str) -> None:
         super().__init__()
@@ -144,5 +146,5 @@ class ContainerScreen(_OfContainers):
     def chosen(self) -> str | None:
         return self._container
 
-    async def leave(self) -> None:
-        await self.dismiss()
+    def action_back(self) -> None:
+        self.dismiss()

@@ -2,53 +2,141 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
+from core.store.views import ExperimentView, Overview, ResultQuery
+from core.values import one_line
+from tui.keys.binding import bindings
+from tui.keys.screens import SCREENS
+from tui.line import Span, Tone
 from tui.screens.base import View
-from tui.snapshot import experiment
-from tui.views.report import report
-from tui.views.status import Key
+from tui.views.choices import log_of, not_to_retry
+from tui.views.report import Command, report
 from tui.widgets.page import Page
 
 
 class ExperimentScreen(View):
-    CSS_PATH = "experiment.tcss"
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        ("[ ]", "other experiment"),
-        ("l", "log"),
-        ("esc", "back"),
-        ("?", "help"),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left_square_bracket", "step(-1)", show=False),
-        Binding("right_square_bracket", "step(1)", show=False),
-        Binding("l", "log", show=False),
-        Binding("escape", "dismiss", show=False),
-    ]
+    """`query` is that of the table it came from, which gives the next one and the one before;
+    `left` is told the last number that was read here.
+    """
 
-    def __init__(self, number: int) -> None:
+    CSS_PATH = "experiment.tcss"
+    NAME = "experiment"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(SCREENS["experiment"])]
+
+    def __init__(
+        self, number: int, query: ResultQuery | None = None,
+        left: Callable[[int], None] = lambda number: None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._number = number
+        self._query = query or ResultQuery()
+        self._left = left
+        self._view: ExperimentView | None = None
+        self._read: tuple[str, int, int] | None = None
+        self._reading = False
+        self._commands: dict[int, Command] = {}
 
     def body(self) -> ComposeResult:
         yield Page(id="report")
 
     def fill(self) -> None:
-        now, detail = self.console.now(), self.console.detail
-        view = experiment(detail, self._number) if detail else None
-        if detail and view:
-            self.query_one(Page).show(lambda cells: report(detail, view, now, cells))
+        overview, view, now = self.console.overview, self._view, self.console.now()
+        if overview is None:
+            return
+        self._catch_up(overview)
+        page = self.query_one(Page)
+        if view is None or view.number != self._number:
+            page.show(lambda cells: [(Span(f"reading #{self._number} …", Tone.DIM),)])
+            return
+        key = self.console.keymap.key("experiment.copy")
+        command = self._commands.get(view.number, Command(key))
+        rows = self.size.height
+        page.show(lambda cells: report(overview.task, view, now, cells, rows, command))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.show)
 
     def action_step(self, steps: int) -> None:
-        detail = self.console.detail
-        if detail and experiment(detail, self._number + steps):
-            self._number += steps
-            self.fill()
+        if overview := self.console.overview:
+            self.console.work(self._step(overview.task.id, steps), "the next experiment")
+
+    async def action_back(self) -> None:
+        self._left(self._number)
+        await self.dismiss()
 
     async def action_log(self) -> None:
-        number = self._number
+        number, view = self._number, self._view
+        at, kind = log_of(view.failure if view and view.number == number else None)
         await self.dismiss()
-        self.console.open_log(number)
+        self.console.open_log(number, at, kind)
+
+    def action_copy(self) -> None:
+        command = self._commands.get(self._number)
+        if command and command.text:
+            self.console.copy(command.text, f"the command of #{self._number}")
+        else:
+            self.console.say(command.trouble if command and command.trouble else "not there yet")
+
+    def action_retry(self) -> None:
+        overview, view = self.console.overview, self._view
+        if overview is None or view is None or view.number != self._number:
+            return
+        if trouble := not_to_retry(view.number, view.state):
+            self.console.say(trouble)
+        else:
+            self.console.ask("retry", task=overview.task.id, number=view.number)
+
+    def _catch_up(self, overview: Overview) -> None:
+        wanted = (overview.task.id, overview.revision, self._number)
+        if wanted != self._read and not self._reading:
+            self._reading = True
+            self.run_worker(self._reads(wanted), "reading", exit_on_error=False)
+
+    async def _reads(self, wanted: tuple[str, int, int]) -> None:
+        task, _, number = wanted
+        try:
+            self._view = await self.console.source.experiment(task, number)
+            self._read = wanted
+        except Exception as error:  # a busy or broken journal; the next snapshot tries again
+            self.console.say(one_line(f"reading failed: {error}"), bad=True)
+        finally:
+            self._reading = False
+        self._again()
+        if number not in self._commands:
+            self._commands[number] = await self._command(task, number)
+            self._again()
+
+    async def _command(self, task: str, number: int) -> Command:
+        key = self.console.keymap.key("experiment.copy")
+        try:
+            return Command(key, await self.console.source.command(task, number))
+        except Exception as error:  # a task file that is gone, an image nobody knows
+            return Command(key, trouble=one_line(str(error)))
+
+    async def _step(self, task: str, steps: int) -> None:
+        """By the order of the table; by number where it is not in the table."""
+        source, number = self.console.source, self._number
+        place = await source.place(task, self._query, number)
+        if place is None:
+            view = await source.experiment(task, number + steps)
+            found = view.number if view else None
+        elif place + steps < 0:
+            found = None
+        else:
+            page = await source.results(task, self._query, place + steps, 1)
+            found = page.rows[0].number if page.rows else None
+        if found is None:
+            self.console.say("this is the last one" if steps > 0 else "this is the first one")
+        else:
+            self._number = found
+            self.query_one(Page).scroll_home(animate=False)
+            self._again()
+
+    def _again(self) -> None:
+        if self.is_current:
+            self.show()

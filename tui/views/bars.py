@@ -6,18 +6,12 @@ from collections.abc import Sequence
 
 from core.gpu import Gpu
 from core.store.views import LiveView
+from tui.history import memory_share
 from tui.line import Line, Span, Tone, line, width
 from tui.views import words
 
 GIB = 1 << 30
 _HEIGHTS = "▁▂▃▄▅▆▇█"
-
-
-def share(gpu: Gpu) -> float | None:
-    """How full its memory is, 0..1."""
-    if gpu.memory_used is None or not gpu.memory_total:
-        return None
-    return gpu.memory_used / gpu.memory_total
 
 
 def tone(gpu: Gpu) -> Tone:
@@ -28,14 +22,18 @@ def tone(gpu: Gpu) -> Tone:
 
 
 def gauge(part: float, cells: int, filled: Tone) -> Line:
-    """`part` (0..1) of `cells`, in whole cells."""
-    full = round(min(1.0, max(0.0, part)) * cells)
+    """`part` (0..1) of `cells`, in whole cells; what is no number is nothing."""
+    cells = max(0, cells)
+    full = round(min(1.0, max(0.0, part)) * cells) if part == part else 0
     return (Span("█" * full, filled), Span("▁" * (cells - full), Tone.DIM))
 
 
 def spark(levels: Sequence[float | None]) -> Span:
     """Levels (0..1) side by side; a blank where nothing is known."""
-    marks = (" " if v is None else _HEIGHTS[min(7, int(v * 8))] for v in levels)
+    marks = (
+        " " if v is None or v != v else _HEIGHTS[min(7, int(min(1.0, max(0.0, v)) * 8))]
+        for v in levels
+    )
     return Span("".join(marks), Tone.DIM)
 
 
@@ -56,14 +54,14 @@ def _short(gpu: Gpu, size: int, memory: bool) -> Line:
     name = Span(f"gpu{gpu.index} ", Tone.DIM)
     if gpu.lost:
         return (name, Span("lost", Tone.BAD))
-    part = share(gpu)
+    part = memory_share(gpu)
     bar = (words.NONE,) if part is None else gauge(part, size, tone(gpu))
     numbers = f" {_gib([gpu])}" if memory and part is not None else ""
     return line(name, *bar, numbers, f" {_percent(gpu.utilisation)}")
 
 
 def _together(gpus: Sequence[Gpu]) -> Line:
-    known = [gpu for gpu in gpus if share(gpu) is not None]
+    known = [gpu for gpu in gpus if memory_share(gpu) is not None]
     busy = [gpu.utilisation for gpu in gpus if gpu.utilisation is not None]
     mean = sum(busy) / len(busy) if busy else None
     count = f"{len(gpus)} GPU{'' if len(gpus) == 1 else 's'}"

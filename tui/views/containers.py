@@ -80,13 +80,13 @@ def head_line(view: Snapshot, now: float, cells: int) -> Line:
     return left
 
 
-def no_containers(view: Snapshot) -> tuple[Line, ...]:
+def no_containers(view: Snapshot, cells: int) -> tuple[Line, ...]:
     """What stands in the table's place."""
-    live = view.live
+    live, cells = view.live, max(20, min(76, cells))
     if live.container_note:
         return (
             (),
-            *wrap(f"No containers: {live.container_note}", 76),
+            *wrap(f"No containers: {live.container_note}", cells),
             (),
             line(Span("autotuner-tui doctor", Tone.KEY), "   says what is missing and what to do"),
             line("Tasks with `deploy: process` need no Docker."),
@@ -104,7 +104,7 @@ def no_containers(view: Snapshot) -> tuple[Line, ...]:
         "it appears here with its GPUs, CPU and memory. Containers of others are shown, "
         "greyed, when they hold GPUs."
     )
-    return ((), *wrap(expected, 76))
+    return ((), *wrap(expected, cells))
 
 
 def container_report(view: Snapshot, one: ContainerView, now: float, cells: int) -> list[Line]:
@@ -125,6 +125,17 @@ def container_report(view: Snapshot, one: ContainerView, now: float, cells: int)
         "memory": "" if one.memory is None else f"{one.memory / GIB:.1f} GiB",
     }
     return [title, (), *_entries(facts, cells), (), *_environment(one, cells)]
+
+
+def about_container(one: ContainerView | None, cells: int) -> list[Line]:
+    """Two lines: what a narrow table has no room for."""
+    if one is None:
+        return []
+    title = line(Span(f" {one.name}", Tone.STRONG), f"  {short_image(one.image)}")
+    ports = f"ports {', '.join(one.ports)}" if one.ports else "no ports"
+    mark = "" if one.ours else Span("not ours: read-only  ", Tone.WARN)
+    facts = line(" ", mark, Span(f"{ports} · id {one.id[:12]}", Tone.DIM))
+    return [fit(title, cells), fit(facts, cells)]
 
 
 def owner(view: Snapshot, one: ContainerView) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import score
 from core.store.views import TaskView
-from core.task import Objective
+from core.values import Objective
 
 
 def lower_is_better(task: TaskView) -> bool:

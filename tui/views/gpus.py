@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
 from core.gpu import Gpu, GpuProcess
-from tui.history import History, gpu_key
-from tui.line import Line, Span, Tone, apart, line, wrap
+from core.values import TaskState
+from tui.history import SPAN, History, gpu_key, memory_share
+from tui.line import Line, Span, Tone, apart, fit, line, wrap
 from tui.snapshot import Snapshot
 from tui.views import words
-from tui.views.bars import GIB, gauge, share, spark, tone
+from tui.views.bars import GIB, gauge, spark, tone
 from tui.views.layout import Column, Grid, Row
+from tui.views.plot import Axis, Note, Series, xy
 
 _OLD = 10.0  # seconds after which figures are said to be old
 _NOTHING = Span("free", Tone.DIM)
@@ -35,7 +38,7 @@ def gpu_grid(gpus: Sequence[Gpu], history: History, cells: int) -> Grid:
         [line(short_name(gpu)) for gpu in gpus],
         _memory(gpus, bar),
         _whole([None if gpu.utilisation is None else gpu.utilisation * 100 for gpu in gpus]),
-        _whole([gpu.power for gpu in gpus]),
+        _power(gpus),
         _whole([gpu.temperature for gpu in gpus]),
         [line(spark(history.levels(gpu_key(gpu), past))) for gpu in gpus],
         [who(gpu) for gpu in gpus],
@@ -109,9 +112,57 @@ def about_gpu(gpu: Gpu | None, cells: int) -> list[Line]:
         said = "It fell off the bus; the kernel's log says why (Xid). Reset it or restart."
         return [title, *((Span(" "), *part) for part in wrap(said, cells - 1, Tone.BAD))]
     users = " · ".join(_user(one) for one in gpu.processes)
-    limit = "" if gpu.power_limit is None else f"power limit {gpu.power_limit:.0f} W"
-    below = [*wrap(users, cells - 1, tone(gpu)), *wrap(limit, cells - 1, Tone.DIM)]
-    return [title, *((Span(" "), *part) for part in below[:2])]
+    said = users or ("its memory is in use by nobody to be seen" if gpu.used_unseen else "")
+    below = wrap(said, cells - 1, tone(gpu))
+    return [fit(title, cells), *((Span(" "), *part) for part in below[:2])]
+
+
+def past_plot(gpu: Gpu | None, history: History, cells: int, rows: int) -> list[Line]:
+    """Utilisation and memory of one GPU over the last two minutes."""
+    if gpu is None or cells <= 0 or rows <= 0:
+        return []
+    points = history.points.get(gpu_key(gpu), ())
+    busy = _past([(at - history.at, v) for at, v, _ in points])
+    full = _past([(at - history.at, v) for at, _, v in points])
+    series = (Series("memory", full, Tone.BASE, ""), Series("utilisation", busy, Tone.RUN, ""))
+    if not busy and not full:
+        said = "This GPU tells neither how busy it is nor how full."
+        return wrap(said, cells, Tone.DIM)[:rows]
+    # The names stand on the lines, too: their colours are not to be the only difference.
+    notes = [
+        Note(one.points[-1][0] - 2, one.points[-1][1], f"{one.name} {one.points[-1][1]:.0f} %",
+             one.tone)
+        for one in series if one.points
+    ]  # fmt: skip
+    return xy(
+        series, cells, rows, notes=notes,
+        x=Axis("seconds, 0 is now", low=-SPAN, high=0.0), y=Axis("%", low=0.0, high=100.0),
+    )  # fmt: skip
+
+
+def _past(points: Sequence[tuple[float, float | None]]) -> tuple[tuple[float, float], ...]:
+    """In per cent; a gap where nobody looked for a while."""
+    found: list[tuple[float, float]] = []
+    for at, level in points:
+        if level is None:
+            continue
+        if found and at - found[-1][0] > _OLD:
+            found.append((math.nan, math.nan))
+        found.append((at, min(1.0, max(0.0, level)) * 100))
+    return tuple(found)
+
+
+def work_of(view: Snapshot, gpu: Gpu) -> tuple[str, int] | None:
+    """Task and number of the experiment of ours on a GPU; None: there is none, or its task is
+    not known any more. Of tasks with the same name the running, then the newest one.
+    """
+    for one in gpu.processes:
+        name, _, number = (one.ours or "").rpartition(" #")
+        named = [task for task in view.tasks if task.name == name]
+        if named and number.isdecimal():
+            running = (task for task in named if task.state is TaskState.RUNNING)
+            return next(running, named[0]).id, int(number)
+    return None
 
 
 def _user(one: GpuProcess) -> str:
@@ -121,18 +172,29 @@ def _user(one: GpuProcess) -> str:
 
 def _memory(gpus: Sequence[Gpu], bar: int) -> list[Line]:
     """Gauge and numbers, lined up on the decimal points."""
-    used = [_gib(gpu.memory_used if share(gpu) is not None else None) for gpu in gpus]
-    total = [_gib(gpu.memory_total if share(gpu) is not None else None) for gpu in gpus]
+    used = [_gib(gpu.memory_used if memory_share(gpu) is not None else None) for gpu in gpus]
+    total = [_gib(gpu.memory_total if memory_share(gpu) is not None else None) for gpu in gpus]
     most = max((len(text) for text in used), default=0)
     room = max((len(text) for text in total), default=0)
     lines = []
     for gpu, now, of in zip(gpus, used, total, strict=True):
-        part = share(gpu)
+        part = memory_share(gpu)
         if part is None:
             lines.append(line(" " * (bar + 1), Span(now.rjust(most), Tone.DIM)))
         else:
             numbers = f" {now.rjust(most)}/{of.rjust(room)}"
             lines.append(line(*gauge(part, bar, tone(gpu)), numbers))
+    return lines
+
+
+def _power(gpus: Sequence[Gpu]) -> list[Line]:
+    """With the limit, where the driver tells it."""
+    lines = []
+    for gpu in gpus:
+        drawn = words.number(gpu.power, 0)
+        known = gpu.power is not None and gpu.power_limit is not None
+        limit = f"/{words.number(gpu.power_limit, 0).text}" if known else ""
+        lines.append(line(drawn, Span(limit, Tone.DIM)))
     return lines
 
 
@@ -146,7 +208,7 @@ def _whole(values: Sequence[float | None]) -> list[Line]:
 
 
 def _sums(gpus: Sequence[Gpu]) -> str:
-    known = [gpu for gpu in gpus if share(gpu) is not None]
+    known = [gpu for gpu in gpus if memory_share(gpu) is not None]
     parts = []
     if known:
         used = sum(gpu.memory_used or 0 for gpu in known) / GIB

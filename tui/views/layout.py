@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from tui.line import Line, Span, Tone, line, pad, width
 
 GAP = 2
@@ -66,21 +68,35 @@ class Plan:
         return tuple(parts[:-1])
 
 
-def plan(grid: Grid, cells: int) -> Plan:
-    """Columns that are empty everywhere are left out, then the highest ranks until all fits."""
-    shown = [(i, c, _natural(grid, i)) for i, c in enumerate(grid.columns)]
+def plan(grid: Grid, cells: int, floors: Sequence[int] = ()) -> Plan:
+    """Columns that are empty everywhere are left out, then the highest ranks until all fits.
+
+    `floors` are the widths that columns had with other rows of the same table (see `widths`):
+    none becomes narrower than that.
+    """
+    floors = floors or (0,) * len(grid.columns)
+    shown = [(i, c, max(floors[i], _natural(grid, i))) for i, c in enumerate(grid.columns)]
     if grid.rows:
-        shown = [s for s in shown if any(width(row.cells[s[0]]) for row in grid.rows)]
+        shown = [s for s in shown if floors[s[0]] or _widest(grid, s[0])]
     while _least(shown) > cells and any(c.rank for _, c, _ in shown):
         shown.remove(max(shown, key=lambda s: (s[1].rank, s[0])))
     spare = cells - sum(size + GAP for _, _, size in shown) + GAP
     return Plan(tuple((i, c, _stretched(c, size, spare)) for i, c, size in shown))
 
 
+def widths(grid: Grid, floors: Sequence[int] = ()) -> tuple[int, ...]:
+    """The width of each column's widest cell, of `floors` where that is more; 0: no cell."""
+    found = [_widest(grid, index) for index in range(len(grid.columns))]
+    return tuple(map(max, found, floors or found))
+
+
 def _natural(grid: Grid, index: int) -> int:
     column = grid.columns[index]
-    sizes = [len(column.title), len(column.unit)]
-    return max(sizes + [width(row.cells[index]) for row in grid.rows])
+    return max(cell_len(column.title), cell_len(column.unit), _widest(grid, index))
+
+
+def _widest(grid: Grid, index: int) -> int:
+    return max((width(row.cells[index]) for row in grid.rows), default=0)
 
 
 def _least(shown: Sequence[tuple[int, Column, int]]) -> int:

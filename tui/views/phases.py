@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.store.views import ExperimentView, PhaseView
+from core.store.views import ExperimentView, PhaseView, StartView
 from core.values import Phase
 from tui.line import Line, Span, Tone, fit, line, width
 from tui.views import words
@@ -25,7 +25,17 @@ def phase_line(view: ExperimentView, now: float, cells: int) -> Line:
     seen = view.starts[-1].phases if view.starts else ()
     if not seen:
         return line(words.experiment_state(view.state))
-    parts = [_part(phase, seen, now) for phase in _shown(seen)]
+    return _joined([_part(phase, seen, now) for phase in _shown(seen)], cells)
+
+
+def past_phases(start: StartView, now: float, cells: int) -> Line:
+    """Those of a start that is over, or of the one that is under way without what is to come."""
+    seen = start.phases
+    names = [phase for phase in _ORDER if any(view.phase is phase for view in seen)]
+    return _joined([_part(phase, seen, now) for phase in names], cells)
+
+
+def _joined(parts: list[Line], cells: int) -> Line:
     dropped = False
     while len(parts) > 1 and _length(parts) + 2 * dropped > cells:
         parts.pop(0)  # the past goes first

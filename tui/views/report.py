@@ -2,44 +2,81 @@
 
 from __future__ import annotations
 
-from core.store.views import ExperimentView, MeasurementView, StartView, TaskDetail
+from dataclasses import dataclass
+
+from core.store.views import ExperimentView, MeasurementView, StartView, TaskView
 from core.values import Failure
-from tui.line import Line, Span, Tone, apart, labelled, line
+from tui.line import Line, Span, Tone, apart, labelled, line, wrap
 from tui.views import words
+from tui.views.compare import overlaid, sides
+from tui.views.curves import main_scenario
 from tui.views.layout import Column, Grid, Row, as_lines
-from tui.views.phases import phase_line
+from tui.views.phases import past_phases, phase_line
 
 _LABEL = 16
+_LEVELS = 3  # loads from which a curve says more than the table
+_PLOT = 10  # its rows
+_TALL = 30  # rows of a screen that has room for it
 
 
-def report(detail: TaskDetail, view: ExperimentView, now: float, cells: int) -> list[Line]:
-    """State, flags, failure with the line that proves it and advice, measurements, starts."""
-    lines = [_title(detail, view, cells), (), *_flags(view, cells)]
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What starts the engine, or why nobody can say; `key` copies it. Both None: being made."""
+
+    key: str
+    text: str | None = None
+    trouble: str | None = None
+
+
+def report(
+    task: TaskView, view: ExperimentView, now: float, cells: int, rows: int, command: Command
+) -> list[Line]:
+    """State, failure with the line that proves it and advice, flags, measurements, starts, the
+    command. On a screen of 30 `rows` and more also the curve over concurrency.
+    """
+    lines = [_title(task, view, cells), ()]
+    if view.failure:
+        lines += [*_failure(view.failure, cells), ()]
+    lines += _flags(view, cells)
     if view.reason:
         lines += _entry("why", view.reason, cells)
-    if view.failure:
-        lines += [(), *_failure(view.failure, cells)]
     if view.measurements:
         lines += [(), line(Span("measurements", Tone.STRONG))]
         lines += as_lines(_measured(view), cells)
+        lines += _curve(task, view, cells) if rows >= _TALL else []
     lines += [(), line(Span("starts", Tone.STRONG))]
     for start in view.starts:
         lines += _start(view, start, now, cells)
     if not view.starts:
         lines.append(line(Span("none yet", Tone.DIM)))
-    return lines
+    return [*lines, (), *_command(command, cells)]
 
 
-def _title(detail: TaskDetail, view: ExperimentView, cells: int) -> Line:
-    marks: list[Span | str] = [Span(f"{detail.task.name} #{view.number}", Tone.STRONG)]
+def _command(command: Command, cells: int) -> list[Line]:
+    title = line(Span("command  ", Tone.STRONG), Span(command.key, Tone.KEY), " copies it")
+    if command.trouble:
+        return [title, *wrap(f"✖ {command.trouble}", cells, Tone.BAD)]
+    return [title, *wrap(command.text or "…", cells)]
+
+
+def _curve(task: TaskView, view: ExperimentView, cells: int) -> list[Line]:
+    scenario = main_scenario(view)
+    loads = {m.data.concurrency for m in view.measurements if m.data.scenario == scenario}
+    if len(loads) < _LEVELS:
+        return []
+    return [(), *overlaid(sides(task, [view]), 0, cells, _PLOT)]
+
+
+def _title(task: TaskView, view: ExperimentView, cells: int) -> Line:
+    marks: list[Span | str] = [Span(f"{task.name} #{view.number}", Tone.STRONG)]
     if view.baseline:
         marks.append(Span("  baseline", Tone.BASE))
-    if view.number == detail.task.best:
+    if view.number == task.best:
         marks.append(Span("  best", Tone.BEST))
     if view.score is not None:
         score = words.number(view.score, words.places([view.score], 4)).text
-        marks.append(f"  {score} {detail.task.unit}")
-    if detail.task.simulated:
+        marks.append(f"  {score} {task.unit}")
+    if task.simulated:
         marks += ["  ", words.SIMULATED]
     state = words.experiment_state(view.state)
     return apart(line(*marks), (state,), cells)
@@ -62,7 +99,7 @@ def _failure(failure: Failure, cells: int) -> list[Line]:
         place += f":{failure.line}" if failure.line else ""
         lines += _entry("the line", f"{place}  {failure.text}", cells)
     if failure.advice:
-        lines += _entry("what to do", failure.advice, cells)
+        lines += _entry("what to do", failure.advice, cells, Tone.STRONG)
     return lines
 
 
@@ -74,8 +111,10 @@ def _start(view: ExperimentView, start: StartView, now: float, cells: int) -> li
     if start.failure and start.failure is not view.failure:
         parts.append(words.failure(start.failure))
     lines = [line(", ".join(parts))]
-    if start is view.starts[-1] and start.phases:
-        lines.append(line("  ", *phase_line(view, now, cells - 2)))
+    if start.phases:
+        last = start is view.starts[-1] and start.ended is None
+        road = phase_line(view, now, cells - 2) if last else past_phases(start, now, cells - 2)
+        lines.append(line("  ", *road))
     return lines
 
 

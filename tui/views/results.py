@@ -1,204 +1,255 @@
-"""A task's head and its table of results."""
+"""The results of a task as a table: flags that vary, figures, what to make of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
+from core import score
 from core.metrics import Measurement
-from core.store.views import ExperimentView, TaskDetail, TaskView
-from core.values import ExperimentState, TaskState
+from core.store.views import Overview, ResultPage, ResultQuery, ResultRow, TaskView
+from core.values import ExperimentState, Objective
 from tui.line import Line, Span, Tone, apart, line
-from tui.snapshot import at_work, experiment
 from tui.views import words
-from tui.views.gains import delta, lower_is_better
+from tui.views.gains import lower_is_better
 from tui.views.layout import Column, Grid, Row
-from tui.views.phases import parameters, phase_line
-from tui.views.tasks import outcome
-
-_LABEL = 7
 
 
-def head_lines(detail: TaskDetail, now: float, cells: int) -> list[Line]:
-    """Five lines: what, best so far, its flags, the running experiment, its phases."""
-    task = detail.task
-    return [_title(task, now, cells), *_best_lines(detail), *_now_lines(detail, now, cells)]
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How many decimals each column has, and whether GPUs are told apart.
+
+    It follows from the task, not from the rows in view, so that nothing jumps while one
+    scrolls; what only rows tell (decimals of flags, GPU counts) grows.
+    """
+
+    score: int = 0
+    throughput: int = 0
+    ttft: int = 0
+    tpot: int = 1
+    e2e: int = 2
+    flags: tuple[tuple[str, int], ...] = ()
+    gpus: frozenset[int] = frozenset()
+
+    def grown(self, overview: Overview, rows: Sequence[ResultRow]) -> Scale:
+        """As the task stands now, with what these rows add."""
+        known = dict(self.flags)
+        for name in overview.flags:
+            found = [_decimals(row.parameters.get(name)) for row in rows]
+            known[name] = max([known.get(name, 0), *found])
+        gpus = self.gpus | {row.gpus for row in rows}
+        return replace(_measured(overview), flags=tuple(known.items()), gpus=gpus)
 
 
-def _title(task: TaskView, now: float, cells: int) -> Line:
-    about = (task.engine, task.model, task.objective)
-    what = " · ".join(about if cells >= 100 else about[:2])
-    right: list[Span | str] = [words.task_state(task.state, task.verdict)]
-    right.append(f" {words.progress(task.done, task.planned)}")
-    if task.state is TaskState.RUNNING and task.deadline is not None:
-        left = words.duration(max(0.0, task.deadline - now))
-        right.append(Span(f"  at most {left} left", Tone.DIM))
-    if task.simulated:
-        right += ["  ", words.SIMULATED]
-    name = line(" ", Span(task.name, Tone.STRONG), Span(f" · {what}", Tone.DIM))
-    return apart(name, line(*right, " "), cells)
-
-
-def _label(text: str) -> Span:
-    return Span(f" {text:<{_LABEL - 1}}", Tone.DIM)
-
-
-def _best_lines(detail: TaskDetail) -> list[Line]:
-    task = detail.task
-    best = experiment(detail, task.best)
-    if best is None or best.score is None:
-        none = "none" if task.state.final else "none yet"
-        return [line(_label("best"), Span(none, Tone.DIM)), ()]
-    score = words.number(best.score, words.places([best.score], 4)).text
-    parts: list[Span | str] = [_label("best"), Span(f"#{best.number}  {score}", Tone.BEST)]
-    parts.append(f" {task.unit}")
-    gain = words.gain(delta(task))
-    if best.baseline:
-        parts.append("  the baseline itself")
-    elif gain:
-        parts.append(f"  {gain} % against the baseline")
-    if task.verdict and not best.baseline:
-        parts += ["  ", words.verdict(task.verdict), Span(_certainty(task), Tone.DIM)]
-    return [line(*parts), line(_label(""), *parameters(best))]
-
-
-def _certainty(task: TaskView) -> str:
-    if task.verdict is None or task.verdict.interval is None:
-        return ""
-    low, high = (words.gain(end) for end in task.verdict.interval)
-    return f" ({low} … {high} %)"
-
-
-def _now_lines(detail: TaskDetail, now: float, cells: int) -> list[Line]:
-    busy = at_work(detail)
-    if busy is None:
-        return [line(_label("now"), *_ended(detail.task)), ()]
-    note = Span(f"   {detail.task.note}", Tone.DIM) if detail.task.note else ""
-    return [
-        line(_label("now"), Span(f"#{busy.number}  ", Tone.RUN), *parameters(busy), note),
-        line(_label(""), *phase_line(busy, now, cells - _LABEL)),
-    ]
-
-
-def _ended(task: TaskView) -> Line:
-    """How long a task took that has a best; what `outcome` says of any other."""
-    if task.state is TaskState.COMPLETED and task.best is not None and task.started and task.ended:
-        return line(Span(f"done in {words.duration(task.ended - task.started)}", Tone.DIM))
-    return outcome(task)
-
-
-def varying(experiments: Sequence[ExperimentView]) -> tuple[str, ...]:
-    """Flags that are not the same in all experiments beside the baseline."""
-    tried = [view.parameters for view in experiments if not view.baseline]
-    names = dict.fromkeys(name for flags in tried for name in flags)
-    return tuple(n for n in names if len({repr(flags.get(n)) for flags in tried}) > 1)
-
-
-def chosen(view: ExperimentView) -> Measurement | None:
-    """The measurement that gave the score."""
-    if view.chosen is None or not 0 <= view.chosen < len(view.measurements):
-        return None
-    return view.measurements[view.chosen].data
-
-
-def ordered(detail: TaskDetail, by_score: bool) -> list[ExperimentView]:
-    """Newest first, or best first: what meets the SLO, then what misses it, then the rest."""
-    newest = sorted(detail.experiments, key=lambda view: -view.number)
-    if not by_score:
-        return newest
-    sign = 1 if lower_is_better(detail.task) else -1
-
-    def rank(view: ExperimentView) -> tuple[int, float]:
-        if view.score is None:
-            return (2, 0.0)
-        return (0 if view.feasible else 1, sign * view.score)
-
-    return sorted(newest, key=rank)
-
-
-def result_grid(detail: TaskDetail, by_score: bool) -> Grid:
-    """The results: only parameters that vary, then the numbers, then what to make of them."""
-    views = ordered(detail, by_score)
-    flags = varying(detail.experiments)
-    data = [chosen(view) for view in views]
-
-    def numbers(pick: Callable[[Measurement], float | None], digits: int = 3) -> list[Line]:
-        return [(s,) for s in words.numbers([pick(m) if m else None for m in data], digits)]
-
-    flag_columns = [Column(words.short(flag), right=True, rank=2) for flag in flags]
-    flag_cells = [_flag_cells(views, flag) for flag in flags]
-    columns = (
-        Column("#" if by_score else "#▾", right=True),
-        *flag_columns,
-        Column("score▾" if by_score else "score", detail.task.unit, right=True),
-        *([Column("output", "tok/s", right=True, rank=4)] if detail.task.unit != "tok/s" else []),
-        Column("TTFT", "p95 ms", right=True, rank=1),
-        Column("TPOT", "p95 ms", right=True, rank=1),
-        Column("E2E", "p95 s", right=True, rank=6),
-        Column("load", right=True, rank=3),
-        Column("errors", "%", right=True, rank=5),
-        Column("SLO", grow=True, least=25),
+def _measured(overview: Overview) -> Scale:
+    """From the best; until there is one, what is usual."""
+    task, data = overview.task, _of_best(overview)
+    known = task.best_score or task.baseline_score
+    digits = words.places([known], 4) if known else (3 if task.unit == "s" else 0)
+    if data is None:
+        return Scale(score=digits)
+    return Scale(
+        digits,
+        words.places([data.throughput], 4),
+        words.places([_ms(data.ttft.p95)]),
+        words.places([_ms(data.tpot.p95)]),
+        words.places([data.e2e.p95]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of results: `name` is what a query calls it. `falling`: sorted by it for the
+    first time, the largest comes first.
+    """
+
+    name: str
+    column: Column
+    cell: Callable[[ResultRow], Line]
+    falling: bool = False
+
+    @property
+    def title(self) -> str:
+        """What hiding calls it; the gain has no name of its own in a query."""
+        return self.name or self.column.title
+
+    @property
+    def label(self) -> str:
+        """With its unit, for a list to choose from."""
+        return f"{self.column.title} {self.column.unit}".strip()
+
+
+def fields(overview: Overview, scale: Scale) -> tuple[Field, ...]:
+    """Every column there is, from left to right, without the remark at the end."""
+    flags = [_flag(name, dict(scale.flags).get(name, 0)) for name in overview.flags]
+    number = Column("#", right=True)
+    shared = (*_scores(overview.task, scale), *_latencies(scale), *_others(scale))
+    return (
+        Field("number", number, lambda row: line(str(row.number)), falling=True),
+        *flags,
+        *shared,
+    )
+
+
+def result_grid(
+    overview: Overview, rows: Sequence[ResultRow], query: ResultQuery, scale: Scale,
+    hidden: Collection[str] = (),
+) -> Grid:  # fmt: skip
+    """These rows; the column they are sorted by says so and stays when the room is short."""
+    shown = [one for one in fields(overview, scale) if one.title not in hidden]
+    columns = [_header(one, query) for one in shown]
+    columns.append(Column("SLO", grow=True, least=20))
     cells = [
-        [line(str(view.number)) for view in views],
-        *flag_cells,
-        _scores(detail, views),
-        *([numbers(lambda m: m.throughput, 4)] if detail.task.unit != "tok/s" else []),
-        numbers(lambda m: _ms(m.ttft.p95)),
-        numbers(lambda m: _ms(m.tpot.p95)),
-        numbers(lambda m: m.e2e.p95),
-        [line(str(m.concurrency)) if m else (words.NONE,) for m in data],
-        numbers(lambda m: m.error_rate * 100, 2),
-        [_remark(detail, view) for view in views],
+        Row(str(row.number), (*(one.cell(row) for one in shown), remark(overview.task, row)))
+        for row in rows
     ]
-    keys = [str(view.number) for view in views]
-    return Grid(
-        columns, tuple(Row(k, c) for k, c in zip(keys, zip(*cells, strict=True), strict=True))
-    )
+    return Grid(tuple(columns), tuple(cells))
+
+
+def _header(field: Field, query: ResultQuery) -> Column:
+    if field.name != query.sort:
+        return field.column
+    arrow = "↓" if query.descending else "↑"
+    return replace(field.column, title=field.column.title + arrow, rank=0)
+
+
+def _of_best(overview: Overview) -> Measurement | None:
+    best = overview.best
+    if best is None or best.chosen is None or not 0 <= best.chosen < len(best.measurements):
+        return None
+    return best.measurements[best.chosen].data
 
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1000
 
 
-def _flag_cells(views: Sequence[ExperimentView], flag: str) -> list[Line]:
+def _decimals(value: object) -> int:
+    return len(f"{value:g}".partition(".")[2]) if isinstance(value, float) else 0
+
+
+def _flag(name: str, decimals: int) -> Field:
     """A flag's values; numbers line up on their decimal point."""
-    spans = [
-        Span(words.value(view.parameters[flag])) if flag in view.parameters else words.NONE
-        for view in views
+
+    def cell(row: ResultRow) -> Line:
+        value = row.parameters.get(name)
+        span = words.NONE if value is None else Span(words.value(value))
+        return (span if isinstance(value, str) else words.after_point(span, decimals),)
+
+    return Field(name, Column(words.short(name), right=True, rank=2), cell)
+
+
+def _scores(task: TaskView, scale: Scale) -> tuple[Field, ...]:
+    def scored(row: ResultRow) -> Line:
+        span = _number(row.score, scale.score)
+        return (replace(span, tone=Tone.BEST) if row.number == task.best else span,)
+
+    def gained(row: ResultRow) -> Line:
+        gain = words.gain(gain_of(task, row))
+        return (Span(gain) if gain else words.after_point(words.NONE, 1),)
+
+    column = Column("score", task.unit, right=True)
+    found = [
+        Field("score", column, scored, falling=not lower_is_better(task)),
+        Field("", Column("Δ base", "%", right=True, rank=4), gained),
     ]
-    if any(isinstance(view.parameters.get(flag, 0), str) for view in views):
-        return [(span,) for span in spans]
-    decimals = max(len(span.text.partition(".")[2]) for span in spans)
-    return [(words.after_point(span, decimals),) for span in spans]
+    if task.unit != "tok/s":
+        output = Column("output", "tok/s", right=True, rank=5)
+        found.append(
+            _figure("throughput", output, lambda m: m.throughput, scale.throughput, falling=True)
+        )
+    return tuple(found)
 
 
-def _scores(detail: TaskDetail, views: Sequence[ExperimentView]) -> list[Line]:
-    spans = words.numbers([view.score for view in views], 4)
-    best = detail.task.best
-    return [
-        (Span(span.text, Tone.BEST) if view.number == best else span,)
-        for span, view in zip(spans, views, strict=True)
-    ]
+def _latencies(scale: Scale) -> tuple[Field, ...]:
+    def p95(unit: str, title: str, rank: int) -> Column:
+        return Column(title, f"p95 {unit}", right=True, rank=rank)
+
+    return (
+        _figure("ttft_p95", p95("ms", "TTFT", 1), lambda m: _ms(m.ttft.p95), scale.ttft),
+        _figure("tpot_p95", p95("ms", "TPOT", 1), lambda m: _ms(m.tpot.p95), scale.tpot),
+        _figure("e2e_p95", p95("s", "E2E", 7), lambda m: m.e2e.p95, scale.e2e),
+    )
 
 
-def _remark(detail: TaskDetail, view: ExperimentView) -> Line:
+def _others(scale: Scale) -> tuple[Field, ...]:
+    load = Column("load", right=True, rank=3)
+    errors = Column("errors", "%", right=True, rank=6)
+    gpus = Column("GPUs", right=True, rank=4)
+    found = (
+        _figure("concurrency", load, lambda m: m.concurrency, 0),
+        _figure("error_rate", errors, lambda m: m.error_rate * 100, 1),
+    )
+    if len(scale.gpus) < 2:
+        return found
+    return (*found, Field("gpus", gpus, lambda row: line(str(row.gpus))))
+
+
+def _figure(
+    name: str, column: Column, pick: Callable[[Measurement], float | None], decimals: int,
+    *, falling: bool = False,
+) -> Field:  # fmt: skip
+    def cell(row: ResultRow) -> Line:
+        return (_number(pick(row.measured.data) if row.measured else None, decimals),)
+
+    return Field(name, column, cell, falling)
+
+
+def _number(value: float | None, decimals: int) -> Span:
+    return words.after_point(words.number(value, decimals), decimals)
+
+
+def gain_of(task: TaskView, row: ResultRow) -> float | None:
+    """Against the baseline; 0.38 is 38 % better. None for the baseline itself."""
+    if row.baseline or row.score is None or task.baseline_score is None:
+        return None
+    return score.gain(Objective(task.objective), row.score, task.baseline_score)
+
+
+def remark(task: TaskView, row: ResultRow) -> Line:
     """Mark and word: met or what was missed first, best, baseline; what went wrong."""
-    if view.failure:
-        return (Span(f"✖ {words.failure(view.failure)}", Tone.BAD),)
-    if view.state not in (ExperimentState.SUCCEEDED, ExperimentState.INFEASIBLE):
-        return (words.experiment_state(view.state),)
-    met = view.state is ExperimentState.SUCCEEDED
+    if row.failure:
+        base = Span("  baseline", Tone.BASE) if row.baseline else ""
+        return line(Span(f"✖ {words.failure(row.failure)}", Tone.BAD), base)
+    if row.state not in (ExperimentState.SUCCEEDED, ExperimentState.INFEASIBLE):
+        return (words.experiment_state(row.state),)
+    met = row.state is ExperimentState.SUCCEEDED
     parts: list[Span | str] = [Span("✔", Tone.GOOD) if met else Span("✖", Tone.BAD)]
-    if view.number == detail.task.best:
+    if row.number == task.best:
         parts.append(Span(" best", Tone.BEST))
-    if view.baseline:
+    if row.baseline:
         parts.append(Span(" baseline", Tone.BASE))
-    if breach := _breach(view):
+    if breach := _breach(row):
         parts.append(Span(f" {breach}", Tone.BAD))
     return line(*parts)
 
 
-def _breach(view: ExperimentView) -> str:
-    if view.chosen is None or not 0 <= view.chosen < len(view.measurements):
-        return ""
-    return next((b.replace("_", " ") for b in view.measurements[view.chosen].breaches), "")
+def _breach(row: ResultRow) -> str:
+    breaches = row.measured.breaches if row.measured else ()
+    return words.breach(breaches[0]) if breaches else ""
+
+
+def nothing(overview: Overview, page: ResultPage) -> tuple[Line, ...]:
+    """What stands where there are no rows."""
+    if page.total:
+        said = "No experiment is like that. ", Span("esc", Tone.KEY), " takes the filter away."
+        return (), line(*said)
+    if overview.task.state.final:
+        return (), line(Span("No experiment was made.", Tone.DIM))
+    return (
+        (),
+        line(Span("No experiment yet: the first one appears here when it begins.", Tone.DIM)),
+    )
+
+
+def bar_line(page: ResultPage, text: str, marks: int, trouble: str | None, cells: int) -> Line:
+    """Over the table: how many rows of how many, what they are filtered by, what is marked."""
+    whole = words.count(page.total)
+    if text.strip():
+        left = line(f" {words.count(page.matching)} of {whole}  ", Span(text, Tone.KEY))
+    else:
+        left = line(Span(f" {whole} experiment{'' if page.total == 1 else 's'}", Tone.DIM))
+    if trouble:
+        left = (*left, Span(f"  ✖ {trouble}", Tone.BAD))
+    right = line(Span(f"• {marks} marked", Tone.KEY), " ") if marks else ()
+    return apart(left, right, cells)

@@ -6,30 +6,63 @@ from dataclasses import replace
 
 from core.store.views import Overview, TaskView
 from core.values import TaskState
-from tui.line import Line, Span, Tone, line, wrap
+from tui.line import Line, Span, Tone, fit, line, wrap
+from tui.snapshot import Snapshot
 from tui.views import words
 from tui.views.gains import delta
 from tui.views.layout import Column, Grid, Row
 from tui.views.phases import parameters, phase_line
 
-EMPTY: tuple[Line, ...] = (
-    (),
-    line("No tasks yet. In a shell:"),
-    (),
-    line(
-        Span("autotuner-tui demo", Tone.KEY), "            tunes a simulated engine; needs no GPU"
-    ),
-    line(Span("autotuner-tui run TASK.yaml", Tone.KEY), "   tunes an engine as the file says"),
-    (),
-    line("What they do appears here. ", Span("q", Tone.KEY), " leaves."),
-)
+_REASON = 24  # cells that a column with reasons has to leave to the others, at the least
 
 
-def task_grid(tasks: tuple[TaskView, ...], now: float) -> Grid:
-    """One row a task, in the order given."""
+def nothing(view: Snapshot, key: str, cells: int) -> tuple[Line, ...]:
+    """What stands where no task does: how to get one, or why none can be read."""
+    if view.error:
+        return _unread(view.error, cells)
+    if not view.loaded:
+        return (line(Span("reading …", Tone.DIM)),)
+    return (
+        (),
+        line("No tasks yet."),
+        (),
+        line(Span(f"{key:<28}", Tone.KEY), "a new task: a form, or the YAML"),
+        line(Span(f"{'autotuner-tui run TASK.yaml':<28}", Tone.KEY), "the same in a shell"),
+        line(Span(f"{'autotuner-tui demo':<28}", Tone.KEY), "a simulated engine; needs no GPU"),
+        (),
+        line(Span("What they do appears here.", Tone.DIM)),
+    )
+
+
+def _unread(error: str, cells: int) -> tuple[Line, ...]:
+    """Nothing was ever read: what is wrong, and that nothing is lost by it."""
+    return (
+        (),
+        line(Span("✖ The journal cannot be read.", Tone.BAD)),
+        *wrap(error, cells),
+        (),
+        *wrap("It is tried again all the time: this goes away by itself once it can be.", cells),
+        *wrap("In a shell, autotuner-tui doctor looks at the machine.", cells, Tone.DIM),
+    )
+
+
+def about_width(cells: int) -> int:
+    """How much room the reasons have in a table of this width; 0: none."""
+    room = cells - 112
+    return room if room >= _REASON else 0
+
+
+def task_grid(
+    tasks: tuple[TaskView, ...],
+    now: float,
+    marked: frozenset[str] = frozenset(),
+    reasons: int = 0,
+) -> Grid:
+    """One row a task, in the order given. `reasons`: cells for why one failed."""
     units = {task.unit for task in tasks}
     same = next(iter(units)) if len(units) == 1 else ""
     columns = (
+        Column(""),
         Column("Task", grow=True, least=12),
         Column("Engine", rank=3),
         Column("Model", rank=4),
@@ -40,13 +73,23 @@ def task_grid(tasks: tuple[TaskView, ...], now: float) -> Grid:
         Column("Δ base", "%", right=True),
         Column(""),
         Column("Left", right=True, rank=2),
+        Column("", rank=1),
     )
     best = _best(tasks)
     gains = [words.gain(delta(task)) for task in tasks]
-    rows = [
-        Row(task.id, _cells(task, best[i], gains[i], same, now)) for i, task in enumerate(tasks)
-    ]
+    rows = []
+    for index, task in enumerate(tasks):
+        mark = line(Span("✔", Tone.KEY)) if task.id in marked else ()
+        why = fit(line(_why(task)), reasons)
+        cells = (mark, *_cells(task, best[index], gains[index], same, now), why)
+        rows.append(Row(task.id, cells))
     return Grid(columns, tuple(rows))
+
+
+def _why(task: TaskView) -> Span:
+    if task.failure is None:
+        return Span("")
+    return Span(f"{words.failure(task.failure)}: {task.failure.message}", Tone.DIM)
 
 
 def _cells(task: TaskView, best: Span, gain: str, same: str, now: float) -> tuple[Line, ...]:
@@ -85,11 +128,17 @@ def _left(task: TaskView, now: float) -> Span:
 
 
 def about_task(
-    task: TaskView | None, overview: Overview | None, now: float, cells: int
+    task: TaskView | None, overview: Overview | None, now: float, cells: int, marked: int = 0
 ) -> list[Line]:
     """Up to three lines on one task: what it does now, or how it ended."""
-    if task is None:
-        return []
+    said = [] if task is None else _about(task, overview, now, cells)
+    if marked:
+        count = "1 task is marked" if marked == 1 else f"{marked} tasks are marked"
+        return [*said[:2], *([()] * (2 - len(said))), line(Span(f" {count}", Tone.KEY))]
+    return said
+
+
+def _about(task: TaskView, overview: Overview | None, now: float, cells: int) -> list[Line]:
     if task.failure:
         return [(Span(" "), *part) for part in _failed(task, cells - 1)]
     busy = overview.busy if overview else None
@@ -98,7 +147,7 @@ def about_task(
     return [
         line(Span(f" #{busy.number} ", Tone.RUN), *parameters(busy)),
         (Span(" "), *phase_line(busy, now, cells - 1)),
-        line(Span(f" {task.note}", Tone.DIM) if task.note else ""),
+        line(Span(f" why: {task.note}", Tone.DIM) if task.note else ""),
     ]
 
 

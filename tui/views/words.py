@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
+from core.store.short import SHORT
 from core.store.views import VerdictView
 from core.values import ExperimentState, Failure, FailureKind, Scalar, TaskState
 from tui.line import Span, Tone
 
 NONE = Span("–", Tone.DIM)
+_NUMBER = r"\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+_BREACH = re.compile(rf"(?P<name>\w+) (?P<value>{_NUMBER})(?: s)? [<>] (?P<limit>{_NUMBER})(?: s)?")
 SIMULATED = Span("simulated", Tone.WARN)
 
 
@@ -56,9 +60,22 @@ def after_point(span: Span, decimals: int) -> Span:
     return Span(span.text + " " * room, span.tone) if room > 0 else span
 
 
+def count(items: int) -> str:
+    """With a blank between thousands: `2 000`."""
+    return f"{items:,}".replace(",", " ")
+
+
 def gain(delta: float | None) -> str:
     """A relative gain as signed per cent; 0.38 is `+38.0`."""
     return "" if delta is None else f"{delta * 100:+.1f}"
+
+
+def breach(text: str) -> str:
+    """A missed limit in short: `ttft_p95 0.69 s > 0.5 s` is `ttft p95 +38 %`."""
+    if not (match := _BREACH.fullmatch(text)) or float(match["limit"]) == 0:
+        return text.replace("_", " ")
+    over = float(match["value"]) / float(match["limit"]) - 1
+    return f"{match['name'].replace('_', ' ')} {over * 100:+.{1 if abs(over) < 0.095 else 0}f} %"
 
 
 def progress(done: int, planned: int | None) -> str:
@@ -159,23 +176,6 @@ def failure(view: Failure) -> str:
     return _FAILURES[view.kind]
 
 
-_SHORT = {
-    "block-size": "block",
-    "data-parallel-size": "dp",
-    "dtype": "dtype",
-    "enable-chunked-prefill": "chunked",
-    "enable-prefix-caching": "prefix",
-    "gpu-memory-utilization": "gpu-mem",
-    "kv-cache-dtype": "kv",
-    "max-model-len": "ctx",
-    "max-num-batched-tokens": "batched",
-    "max-num-seqs": "seqs",
-    "pipeline-parallel-size": "pp",
-    "quantization": "quant",
-    "tensor-parallel-size": "tp",
-}
-
-
 def short(flag: str) -> str:
     """A flag's name for a narrow column."""
-    return _SHORT.get(flag, flag)
+    return SHORT.get(flag, flag)

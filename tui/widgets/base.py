@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -53,10 +54,9 @@ class Toned(_Base):
         return to_strip(text, self.size.width, self.tone, under)
 
 
-class Lines(Toned, Widget):
-    """A few lines that are made anew whenever they are shown or the width changes."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
+class Built(Toned):
+    """Lines that are made anew whenever they are shown or the width changes; only those that
+    differ are drawn again."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -70,11 +70,33 @@ class Lines(Toned, Widget):
     def on_resize(self) -> None:
         self._remake()
 
+    @property
+    def cells(self) -> int:
+        """How wide the lines may be."""
+        return self.size.width
+
     def _remake(self) -> None:
-        lines = tuple(self._build(self.size.width)) if self.size.width else ()
-        if lines != self._lines:
-            self._lines = lines
+        lines = tuple(self._build(self.cells)) if self.cells > 0 else ()
+        before, self._lines = self._lines, lines
+        if len(before) != len(lines):
+            self._resized(len(lines))
             self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, lines, strict=True)):
+            if old != new:
+                self._redraw(y)
+
+    def _resized(self, lines: int) -> None:
+        """There are so many lines now."""
+
+    def _redraw(self, y: int) -> None:
+        self.refresh(Region(0, y, self.size.width, 1))
+
+
+class Lines(Built, Widget):
+    """A few lines, as many as fit."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONES
 
     def render_line(self, y: int) -> Strip:
         return self.draw(self._lines[y] if y < len(self._lines) else ())

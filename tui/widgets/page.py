@@ -9,41 +9,37 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.line import Line
-from tui.widgets.base import TONES, Build, Toned
+from tui.keys.everywhere import MOVES
+from tui.widgets.base import TONES, Built
+
+_ACTIONS = {
+    "up": "scroll_up",
+    "down": "scroll_down",
+    "pageup": "page_up",
+    "pagedown": "page_down",
+    "first": "scroll_home",
+    "last": "scroll_end",
+}
 
 
-class Page(Toned, ScrollView, can_focus=True):
-    """Made anew when shown and when the width changes; keeps its place."""
+class Page(Built, ScrollView, can_focus=True):
+    """Keeps its place when it is made anew."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONES
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "scroll_up", show=False),
-        Binding("j", "scroll_down", show=False),
-        Binding("g", "scroll_home", show=False),
-        Binding("G", "scroll_end", show=False),
+        Binding(",".join(MOVES[move]), act, show=False) for move, act in _ACTIONS.items()
     ]
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._build: Build = lambda cells: ()
-        self._lines: tuple[Line, ...] = ()
-
-    def show(self, build: Build) -> None:
-        self._build = build
-        self._remake()
-
-    def on_resize(self) -> None:
-        self._remake()
-
-    def _remake(self) -> None:
+    @property
+    def cells(self) -> int:
         # The scrollbar lies over the last column.
-        width = self.size.width - self.styles.scrollbar_size_vertical
-        lines = tuple(self._build(width)) if width > 0 else ()
-        if lines != self._lines:
-            self._lines = lines
-            self.virtual_size = Size(self.size.width, len(lines))
-            self.refresh()
+        return self.size.width - self.styles.scrollbar_size_vertical
+
+    def _resized(self, lines: int) -> None:
+        self.virtual_size = Size(self.size.width, lines)
+
+    def _redraw(self, y: int) -> None:
+        self.refresh_line(y)
 
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y

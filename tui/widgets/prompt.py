@@ -24,7 +24,9 @@ class Prompt(Horizontal):
     Prompt { height: 1; display: none; }
     Prompt.-open { display: block; }
     Prompt #label { width: auto; min-width: 8; max-width: 24; height: 1; }
-    Prompt Input { width: 1fr; height: 1; border: none; padding: 0; background: $surface; }
+    Prompt Input, Prompt Input:focus {
+        width: 1fr; height: 1; border: none; padding: 0; background: $surface;
+    }
     Prompt #note { width: auto; max-width: 50%; min-width: 1; height: 1; }
     """
 
@@ -63,7 +65,7 @@ class Prompt(Horizontal):
             box.value = text
         box.cursor_position = len(text)
         self.add_class("-open")
-        box.focus()
+        self.screen.set_focus(box)  # at once: the next key may have been typed already
 
     def note(self, text: Line) -> None:
         """What is to be said of it at the right: hits, an error."""
@@ -89,5 +91,6 @@ class Prompt(Horizontal):
         self.post_message(self.Left())
 
     def on_key(self, event: events.Key) -> None:
-        # Letters typed here are text, not keys of the screen.
-        event.stop()
+        # Letters never come this far: they are text. What moves the focus would leave it open.
+        if event.key in ("tab", "shift+tab"):
+            event.stop()

@@ -1,0 +1,61 @@
+"""Experiments as a strategy sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core import score
+from core.runner.setup import Setup
+from core.runner.standing import INFRASTRUCTURE
+from core.search.base import Trial
+from core.store.reader import Reader
+from core.store.views import ExperimentView
+from core.values import Configuration
+
+
+class Trials:
+    """Made from the journal; those of experiments that ended are remembered."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: dict[int, tuple[ExperimentView, Trial]] = {}
+
+    async def of(self, setup: Setup, experiments: Sequence[ExperimentView]) -> list[Trial]:
+        """One each, in their order; the views need no measurements."""
+        return [await self._of(setup, experiment) for experiment in experiments]
+
+    async def _of(self, setup: Setup, experiment: ExperimentView) -> Trial:
+        number = experiment.number
+        if number in self._known and self._known[number][0] == experiment:
+            return self._known[number][1]
+        failure = experiment.failure
+        trial = Trial(
+            configuration(setup, experiment),
+            experiment.score,
+            bool(experiment.feasible),
+            await self._violation(setup, experiment),
+            failed=failure is not None and failure.kind not in INFRASTRUCTURE,
+        )
+        if experiment.state.final:
+            self._known[number] = experiment, trial
+        return trial
+
+    async def _violation(self, setup: Setup, experiment: ExperimentView) -> float:
+        """Only a missed limit is held against its measurements again."""
+        if experiment.score is None or experiment.feasible:
+            return 0.0
+        full = await self._reader.experiment(setup.id, experiment.number)
+        return outcome(setup, full).violation if full else 0.0
+
+
+def configuration(setup: Setup, experiment: ExperimentView) -> Configuration:
+    return Configuration.of(setup.task.engine, experiment.parameters)
+
+
+def outcome(setup: Setup, experiment: ExperimentView) -> score.Outcome:
+    """What an experiment with its measurements came to."""
+    task, gpus = setup.task, setup.engine.gpus(configuration(setup, experiment))
+    judged = [
+        score.judge(view.data, task.slo, task.objective, gpus) for view in experiment.measurements
+    ]
+    return score.outcome(judged, task.objective, task.workload.scenarios)
