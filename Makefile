@@ -40,7 +40,7 @@ demo: $(STAMP)
 	@$(BIN)/autotuner-tui demo
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 # A busy machine is no defect: examples have no deadline. Failures print how to repeat them.
-settings.register_profile("autotuner", deadline=None, max_examples=60, print_blob=True)
+# With CI set the same examples are drawn in every run, elsewhere new ones.
+settings.register_profile(
+    "autotuner", deadline=None, max_examples=60, print_blob=True, derandomize="CI" in os.environ
+)
 settings.load_profile("autotuner")
 
 

@@ -313,6 +313,7 @@ async def test_help_scrolls_where_the_window_is_small(tmp_path):
 
 def test_no_screen_has_keys_that_are_nowhere_told():
     allowed = {"escape", "q", "question_mark", "f1"}  # they close what they opened
+    allowed |= {"up", "down", "tab", "shift+tab"}  # from field to field, as everywhere
     for name, classes in screen_classes().items():
         told = {key for one in (*SCREENS.get(name, ()), *EVERYWHERE) for key in one.keys}
         for cls in classes:

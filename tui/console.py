@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +36,8 @@ def open_console(home: Home, task: str | None = None) -> int:
     AutotunerError when there is no terminal to show it on, InputError for a setting that
     cannot be used.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "") in (
-        "",
-        "dumb",
-    ):
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if not terminal or os.environ.get("TERM", "") in ("", "dumb"):
         raise AutotunerError(
             "the console needs a terminal; use autotuner-tui ls, show or logs instead"
         )
@@ -45,11 +45,12 @@ def open_console(home: Home, task: str | None = None) -> int:
     chosen = settings.resolve(Path.cwd(), os.environ, _SETTINGS).values
     refresh = _seconds(chosen.get("AUTOTUNER_REFRESH"))
     user = platformdirs.user_config_path("autotuner-tui")
+    threading.excepthook = partial(_unless_late, threading.excepthook)
     gc.disable()  # until the first paint there is nothing to collect
-    with Terminal(encoding="utf-8" if utf8_here() else "ascii") as terminal:
-        seen = _first_frame(terminal, home, task, user)
+    with Terminal(encoding="utf-8" if utf8_here() else "ascii") as taken:
+        seen = _first_frame(taken, home, task, user)
         app = _made(home, task, chosen.get("AUTOTUNER_THEME") or None, user, refresh)
-        status = _run(app, terminal, seen)
+        status = _run(app, taken, seen)
     if app.snapshot.runner.alive:
         print("the runner goes on; autotuner-tui opens this again")
     return status
@@ -103,11 +104,18 @@ def _made(
 def _run(app: AutotunerApp, terminal: Terminal, seen: Snapshot) -> int:
     from tui.driver import ConsoleDriver
 
-    if seen.runner.alive and seen.error is None:
-        app.snapshot = seen
+    app.snapshot = seen  # its first paint then says what the frame says
     ConsoleDriver.terminal = terminal
     app.driver_class = ConsoleDriver
     gc.freeze()  # what was imported stays for good: no collection has to look at it
     gc.enable()
     app.run()
     return app.return_code or 0
+
+
+def _unless_late(
+    report: Callable[[threading.ExceptHookArgs], object], error: threading.ExceptHookArgs
+) -> None:
+    """A thread that brings what it read when the console is left already has nobody to tell."""
+    if str(error.exc_value) != "Event loop is closed":
+        report(error)

@@ -78,7 +78,7 @@ def budget(console: AutotunerApp) -> None:
     async def show() -> None:
         count, duration = budget_in(await console.source.file(task.id))
         fields = (
-            Field("experiments", count or str(task.planned or ""), "empty: as many as now"),
+            Field("experiments", count, "empty: as many as now"),
             Field("duration", duration, "such as 90m or 2h; empty: no limit"),
         )
         console.push_screen(AskScreen(f"The budget of {task.name}", fields, limits_of), answered)

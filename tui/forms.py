@@ -137,7 +137,8 @@ def _text(entry: Entry, value: Any) -> str:
         if entry.kind is Kind.SCENARIOS:
             return ", ".join(value)
     if isinstance(value, str):
-        return value
+        plain = value == value.strip() and value.isprintable() and not value.startswith('"')
+        return value if plain else notation.quoted(value)
     return notation.write(value).rstrip(",")
 
 
@@ -155,6 +156,8 @@ def _value(entry: Entry, text: str) -> Any:
             return value if isinstance(value, list) else [value]
         case Kind.NUMBER if re.fullmatch(r"[+-]?[0-9]{1,18}", text):
             return int(text)
+        case Kind.TEXT if text.startswith('"'):
+            return notation.read(text)
     return text
 
 

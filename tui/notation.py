@@ -133,6 +133,11 @@ def _flow(value: Any) -> str:
 def _text(text: str) -> str:
     if _SIMPLE.fullmatch(text) and text == text.strip() and _reads_back(text):
         return text
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    """A text in one line, whatever is in it; `read` gives it back."""
     return '"' + "".join(_escaped(c) for c in text) + '"'
 
 

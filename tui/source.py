@@ -163,7 +163,7 @@ class JournalSource:
         from core.engines import registry
         from core.task import parse
 
-        task = parse(text, "task.yaml", self._cwd, registry.ENGINES)
+        task = parse(text, "the task", self._cwd, registry.ENGINES)
         return await self._client.submit(task, self._cwd)
 
     async def heartbeat(self) -> None:

@@ -101,7 +101,7 @@ ENDINGS = {
     "ctrl+c": (_key("\x03"), {0}),
     "SIGTERM": (_signal(signal.SIGTERM), {-signal.SIGTERM}),
     "SIGHUP": (_signal(signal.SIGHUP), {-signal.SIGHUP}),
-    "SIGINT": (_signal(signal.SIGINT), {130}),
+    "SIGINT": (_signal(signal.SIGINT), {130, 0}),  # 0: when it comes up or leaves just then
 }
 
 

@@ -128,7 +128,7 @@ NEW = (
     Action("new.remove_row", ("f8",), "remove_row", "take the row away", priority=True),
     Action("new.plan", ("f3",), "plan", "more room for the plan, or less", priority=True),
     Action("new.fresh", ("f6",), "fresh", "an empty form", priority=True),
-    Action("new.back", ("escape",), "back", "back; the form is kept until you leave", "back", 4),
+    Action("new.back", ("escape",), "back", "back; n offers again what you typed", "back", 4),
     Action("new.help", ("f1",), "app.help", "these keys, also while you type", "help", 9,
            priority=True),
 )  # fmt: skip

@@ -54,7 +54,9 @@ class AskScreen(ModalScreen[tuple[str, ...] | None]):
             for index, field in enumerate(self._fields):
                 with Horizontal():
                     yield Lines(id=f"label-{index}")
-                    yield Input(field.value, select_on_focus=False)
+                    box = Input(field.value, select_on_focus=False)
+                    box.cursor_blink = False
+                    yield box
                 hint = Lines(id=f"hint-{index}")
                 yield hint.add_class("hint")
             yield Lines(id="error")

@@ -32,6 +32,7 @@ class _Narrowing(Input):
 
     def __init__(self, *, keeps_blanks: bool) -> None:
         super().__init__(id="text")
+        self.cursor_blink = False
         self._keeps_blanks = keeps_blanks
 
     def check_consume_key(self, key: str, character: str | None) -> bool:

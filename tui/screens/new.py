@@ -28,7 +28,6 @@ from tui.screens.base import View
 from tui.screens.completing import Completing
 from tui.screens.confirm import ConfirmScreen
 from tui.views.new import Preview, about_lines, preview_lines, short_of
-from tui.views.status import key_line
 from tui.widgets.base import Lines
 from tui.widgets.field import RowField, Typing
 from tui.widgets.field_choice import Choice
@@ -67,11 +66,6 @@ class NewScreen(View):
         Binding("down", "step(1)", show=False, priority=True),
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
-        Binding("f1", "app.help", show=False, priority=True),
-        Binding("f3", "plan", show=False, priority=True),
-        Binding("f6", "fresh", show=False, priority=True),
-        Binding("f7", "add_row", show=False, priority=True),
-        Binding("f8", "remove_row", show=False, priority=True),
     ]
 
     def __init__(self, draft: str | None = None) -> None:
@@ -97,16 +91,7 @@ class NewScreen(View):
         yield Prompt(id="prompt")
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._show_keys)
         self._recheck(pause=0.0)
-
-    def _show_keys(self) -> None:
-        """Help is f1 here: a question mark is text."""
-        keys = [
-            ("f1", label) if label == "help" else (key, label)
-            for key, label in self.console.keymap.footer(self.NAME)
-        ]
-        self.query_one("#keys", Lines).show(lambda cells: [key_line(keys, cells)])
 
     def fill(self) -> None:
         """The form changes by its own keys, not with the journal."""

@@ -69,7 +69,7 @@ class Reading:
                 self._stay = None
         else:
             window.fit()
-        if self.following or not items.complete or window.count < before:
+        if self.following or not items.complete or window.count < before or not before:
             self._seen = window.count
 
     # where

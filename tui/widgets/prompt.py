@@ -48,7 +48,9 @@ class Prompt(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Lines(id="label")
-        yield Input(id="text", select_on_focus=False)
+        box = Input(id="text", select_on_focus=False)
+        box.cursor_blink = False  # nothing blinks, and each blink would be a repaint
+        yield box
         yield Lines(id="note")
 
     @property
