@@ -90,6 +90,7 @@ class AutotunerApp(App[None]):
         self._begun = False
         self._dead: int | None = None
         self._asking: set[str] = set()
+        self.fault = ""  # what ended the console against its will, to be said when it is gone
 
     @property
     def overview(self) -> Overview | None:
@@ -270,4 +271,5 @@ class AutotunerApp(App[None]):
             return
         self._exception = error  # tests want to see it
         self._exception_event.set()
-        self.panic(faults.ending(error, self.home.root))
+        self.fault = faults.ending(error, self.home.root)
+        self._close_messages_no_wait()

@@ -12,10 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from core import settings
-from core.paths import Home
+from core.paths import Home, user_folder
 from core.values import AutotunerError, InputError
 from tui import first
 from tui.glyphs import utf8_here
@@ -44,14 +42,16 @@ def open_console(home: Home, task: str | None = None) -> int:
     _be_frugal(os.environ)
     chosen = settings.resolve(Path.cwd(), os.environ, _SETTINGS).values
     refresh = _seconds(chosen.get("AUTOTUNER_REFRESH"))
-    user = platformdirs.user_config_path("autotuner-tui")
+    user = user_folder()
     threading.excepthook = partial(_unless_late, threading.excepthook)
     gc.disable()  # until the first paint there is nothing to collect
     with Terminal(encoding="utf-8" if utf8_here() else "ascii") as taken:
         seen = _first_frame(taken, home, task, user)
         app = _made(home, task, chosen.get("AUTOTUNER_THEME") or None, user, refresh)
         status = _run(app, taken, seen)
-    if app.snapshot.runner.alive:
+    if app.fault:
+        print(app.fault, file=sys.stderr)
+    elif app.snapshot.runner.alive:
         print("the runner goes on; autotuner-tui opens this again")
     return status
 

@@ -7,8 +7,6 @@ import time
 import traceback
 from pathlib import Path
 
-from rich.text import Text
-
 from core.values import one_line
 from tui.glyphs import shown
 
@@ -16,13 +14,13 @@ NAME = "console.log"
 _MOST = 1 << 20  # bytes; a file that is longer is begun anew
 
 
-def ending(error: BaseException, folder: Path) -> Text:
-    """Writes the traceback into `folder`/console.log and says so."""
+def ending(error: BaseException, folder: Path) -> str:
+    """Writes the traceback into `folder`/console.log and says so in one line."""
     said = one_line(f"{type(error).__name__}: {error}")
     path = folder / NAME
     where = f"what led to it is in {path}; " if _written(error, path) else ""
     text = f"autotuner-tui: the console had to end ({said}); {where}the work goes on without it"
-    return Text(shown(text))
+    return shown(text)
 
 
 def _written(error: BaseException, path: Path) -> bool:
