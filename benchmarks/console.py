@@ -71,7 +71,8 @@ def _keep_bytecode(folder: Path) -> None:
 def _line(row: Row) -> str:
     target = "–" if row.most is None else f"< {row.most:g} {row.unit}"
     ratio = "–" if row.most is None else f"{row.measured / row.most:.2f}"
-    other = "–" if row.beside is None else f"{_short(row.beside)} {row.unit}"
+    mark = " (×10)" if row.scaled else ""
+    other = "–" if row.beside is None else f"{_short(row.beside)} {row.unit}{mark}"
     factor = f"{row.beside / row.measured:.1f}" if row.beside and row.measured else "–"
     measured = f"{_short(row.measured)} {row.unit}"
     return f"| {row.what} | {target} | {measured} | {ratio} | {other} | {factor} |"

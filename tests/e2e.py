@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -105,6 +106,7 @@ class Program:
         """The console on a terminal of its own, 80 by 24."""
         pid, terminal = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job's is ignored
             os.chdir(self.cwd)
             os.execve(PROGRAM[0], PROGRAM, {**self.environment, "TERM": "xterm-256color"})
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
