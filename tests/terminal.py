@@ -133,6 +133,7 @@ class Tty:
         if pid:
             return pid
         try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job's is ignored
             os.setsid()
             fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0)
             for number in (0, 1, 2):

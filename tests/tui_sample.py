@@ -276,6 +276,9 @@ class FakeSource:
             raise self.broken
         return True
 
+    async def mark(self) -> object:
+        return object()  # a test may have changed anything
+
     async def tasks(self) -> tuple[TaskView, ...]:
         return self.views
 

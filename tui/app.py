@@ -41,6 +41,7 @@ _SCREENS = {
     "gpus": ("tui.screens.gpus", "GpusScreen"),
     "containers": ("tui.screens.containers", "ContainersScreen"),
 }
+_RECENT = 0.9  # seconds
 
 
 class AutotunerApp(App[None]):
@@ -89,6 +90,7 @@ class AutotunerApp(App[None]):
         self._watch = Watch(source, lambda: self.opened, refresh)
         self._begun = False
         self._dead: int | None = None
+        self._shown = 0.0  # when the screen was last told, by the monotonic clock
         self._asking: set[str] = set()
         self.fault = ""  # what ended the console against its will, to be said when it is gone
 
@@ -103,7 +105,7 @@ class AutotunerApp(App[None]):
         self.push_screen(self._screen("task" if self.opened else "tasks"))
         self.work(self._watch.run(lambda view: self.post_message(self.Changed(view))), "watching")
         self.work(self._watch.beat(), "heartbeat")
-        self.set_interval(1.0, self._show)
+        self.set_interval(1.0, self._tick)
 
     async def on_unmount(self) -> None:
         await self.source.close()
@@ -247,7 +249,13 @@ class AutotunerApp(App[None]):
             self.install_screen(getattr(import_module(module), cls)(), name)
         return name
 
+    def _tick(self) -> None:
+        """Times go on; a snapshot that came just now has shown them."""
+        if time.monotonic() - self._shown > _RECENT:
+            self._show()
+
     def _show(self) -> None:
+        self._shown = time.monotonic()
         if self.is_running and isinstance(self.screen, View):
             self.screen.show()
 

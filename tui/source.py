@@ -32,6 +32,10 @@ class Source(Protocol):
         """Whether anything was written since the last call; true at first."""
         ...
 
+    async def mark(self) -> object:
+        """Differs from the last one when anything was written but `live` and signs of life."""
+        ...
+
     async def tasks(self) -> tuple[TaskView, ...]:
         """Every task, newest first."""
         ...
@@ -108,6 +112,9 @@ class JournalSource:
 
     async def changed(self) -> bool:
         return await (await self._open()).changed()
+
+    async def mark(self) -> object:
+        return await (await self._open()).mark()
 
     async def tasks(self) -> tuple[TaskView, ...]:
         return await (await self._open()).tasks()

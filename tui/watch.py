@@ -73,7 +73,7 @@ class Watch:
         """As little as can be: a runner writes `live` every second, the rest seldom."""
         last, mark = self._last, self._mark
         if self._stale:
-            self._mark = await self._marked()
+            self._mark = await self._source.mark()
         if mark is None or self._mark != mark or not self._known():
             view = await read(self._source, self._wanted())
             return replace(view, history=last.history.grown(view.live))
@@ -81,11 +81,6 @@ class Watch:
         live = await self._source.live() if self._stale else last.live
         history = last.history.grown(live)
         return replace(last, runner=runner, live=live, history=history, error=None)
-
-    async def _marked(self) -> object:
-        """What stands for all but `live`; a source that cannot tell has always changed."""
-        told = getattr(self._source, "mark", None)
-        return await told() if told else object()
 
     def _known(self) -> bool:
         """Whether the opened task's overview is there, or cannot be."""

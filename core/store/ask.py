@@ -9,6 +9,8 @@ from pathlib import Path
 
 from core.store.connection import connect
 
+_PATIENCE = 1.0  # seconds that a sign of life is worth waiting for; the next one comes soon
+
 
 async def insert_command(database: Path, verb: str, arguments: Mapping[str, object]) -> int:
     """Ask the runner; returns the row's id, to look for the reply under."""
@@ -24,7 +26,7 @@ async def insert_command(database: Path, verb: str, arguments: Mapping[str, obje
 async def heartbeat(database: Path, console: str) -> None:
     """Say that a console is open; old consoles are forgotten."""
     now = time.time()
-    async with connect(database, owner=False) as db:
+    async with connect(database, owner=False, patience=_PATIENCE) as db:
         await db.execute(
             "INSERT INTO consoles (id, seen) VALUES (?, ?)"
             " ON CONFLICT (id) DO UPDATE SET seen = excluded.seen",

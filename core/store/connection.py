@@ -16,15 +16,20 @@ _BUSY_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def connect(path: Path, *, owner: bool) -> AsyncIterator[aiosqlite.Connection]:
+async def connect(
+    path: Path, *, owner: bool, patience: float = _BUSY_SECONDS
+) -> AsyncIterator[aiosqlite.Connection]:
     """A connection in autocommit mode with rows by name. Only the `owner` migrates.
 
-    Raises AutotunerError when the file is no database, or of a newer program.
+    `patience`: seconds to wait for a lock that another program holds. Raises AutotunerError
+    when it is held longer, when the file is no database, or of a newer program.
     """
-    async with aiosqlite.connect(path, timeout=_BUSY_SECONDS, isolation_level=None) as connection:
+    async with aiosqlite.connect(path, timeout=patience, isolation_level=None) as connection:
         try:
             await _prepare(connection, owner=owner)
         except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                raise AutotunerError(f"{path}: another program keeps the journal locked") from error
             raise AutotunerError(
                 f"{path}: the journal cannot be used ({error}); "
                 "move it aside or set AUTOTUNER_HOME to another folder"

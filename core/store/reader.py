@@ -19,6 +19,7 @@ from core.store import results
 from core.store.connection import connect
 from core.store.gpus import GpuCount
 from core.store.lock import runner_status
+from core.store.mark import MARK
 from core.store.overview import REVISION, Standing
 from core.store.rows import (
     Row,
@@ -60,6 +61,7 @@ _PARTS = (
 _SOME = " AND number IN (SELECT value FROM json_each(:numbers))"
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_PATIENCE = 1.0  # seconds; readers only ever wait for a file that is locked as a whole
 _KEPT_TASKS, _KEPT_ORDERS = 8, 4
 
 
@@ -99,6 +101,10 @@ class Reader:
             rows = list(await db.execute_fetchall("PRAGMA data_version"))
         version, self._version = self._version, int(rows[0][0])
         return version != self._version
+
+    async def mark(self) -> object:
+        """Differs from the last one when anything was written but `live` and signs of life."""
+        return tuple(tuple(row) for row in await self._rows(MARK))
 
     async def runner(self) -> RunnerView:
         return runner_status(self._home.lock)
@@ -254,7 +260,9 @@ class Reader:
         """The connection; None while no runner has made the journal yet."""
         if self._db is None and self._home.database.exists():
             async with AsyncExitStack() as stack:
-                db = await stack.enter_async_context(connect(self._home.database, owner=False))
+                db = await stack.enter_async_context(
+                    connect(self._home.database, owner=False, patience=_PATIENCE)
+                )
                 if await found_version(db) == 0:
                     return None
                 await db.create_function("gpus_of", 2, self._gpus, deterministic=True)

@@ -419,7 +419,7 @@ def test_a_locked_journal_is_said_and_read_when_it_is_let_go(program: Program, t
 def test_a_runner_that_dies_while_it_is_watched_is_replaced(program: Program):
     with opened(program) as tty:
         ready(tty)
-        first = program.runner_pid
+        first = until(lambda: _runner(program))
         os.kill(first, signal.SIGKILL)
         until(lambda: _runner(program) not in (None, first))
         tty.shows("● runner")

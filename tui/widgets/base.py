@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.glyphs import shown
-from tui.line import Line, Tone
+from tui.line import Line, Tone, width
 
 Build = Callable[[int], Sequence[Line]]
 """Makes the lines for a width in cells."""
@@ -83,14 +83,31 @@ class Built(Toned):
             self.refresh()
             return
         for y, (old, new) in enumerate(zip(before, lines, strict=True)):
-            if old != new:
-                self._redraw(y)
+            for first, end in differ(old, new):
+                self._redraw(y, first, end)
 
     def _resized(self, lines: int) -> None:
         """There are so many lines now."""
 
-    def _redraw(self, y: int) -> None:
-        self.refresh(Region(0, y, self.size.width, 1))
+    def _redraw(self, y: int, first: int, end: int) -> None:
+        """Cells `first` to `end` of a line say something else."""
+        self.refresh(Region(first, y, end - first, 1))
+
+
+def differ(old: Line, new: Line) -> list[tuple[int, int]]:
+    """The cells in which two lines differ, as (first, end): span by span where the spans are
+    of the same widths, else all behind the first that differs."""
+    found: list[tuple[int, int]] = []
+    first = 0
+    for place, (one, other) in enumerate(zip(old, new, strict=False)):
+        size = width((other,))
+        if width((one,)) != size:
+            return [*found, (first, first + max(width(old[place:]), width(new[place:])))]
+        if one != other:
+            found.append((first, first + size))
+        first += size
+    ends = width(old), width(new)
+    return found if ends[0] == ends[1] else [*found, (first, max(ends))]
 
 
 class Lines(Built, Widget):

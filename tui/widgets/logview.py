@@ -27,7 +27,7 @@ from tui.widgets.log_reading import Reading
 from tui.widgets.log_thread import in_thread
 
 _POLL = 0.25  # seconds between two looks at the file: at most so often is it painted anew
-_SOON = 0.1  # after which the tail is shown while a large file is still indexed
+_SOON = 0.03  # after which the tail is shown while a large file is still indexed
 _SIDEWAYS = 16
 _WHEEL = 3
 _COLOURLESS = "mono"  # the theme of those who want no colour at all

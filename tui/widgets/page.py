@@ -38,7 +38,7 @@ class Page(Built, ScrollView, can_focus=True):
     def _resized(self, lines: int) -> None:
         self.virtual_size = Size(self.size.width, lines)
 
-    def _redraw(self, y: int) -> None:
+    def _redraw(self, y: int, first: int, end: int) -> None:
         self.refresh_line(y)
 
     def render_line(self, y: int) -> Strip:
