@@ -17,7 +17,8 @@ class Request:
 
     `first_token` is None for an error. `error` is the HTTP status or genai-bench's code,
     None when it succeeded. `warmup` requests belong to the start burst: they are in the
-    timeline, and never in a percentile.
+    timeline, and never in a percentile. `asked`: the output tokens it asked for, None when the
+    engine decided.
     """
 
     start: float
@@ -28,6 +29,7 @@ class Request:
     error: int | None = None
     message: str | None = None
     warmup: bool = False
+    asked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,14 @@ class Measurement:
     (input + output) are tokens inside it over its length. `requests`, `errors` and the token
     sums count the requests that are not warm-up. `attainment` is the share of those that
     met every per-request limit. `client_lag` is the client's own 95th-percentile scheduling
-    delay. `low_n`: too few requests for the 99th percentile. `failure` says why a measurement
-    is partial or void.
+    delay. `low_n`: too few requests for the 99th percentile; `low_statistics` names each
+    statistic that rests on too few. `failure` says why a measurement is partial or void.
+
+    `turn` counts the looks at one load on one start; from the second on it holds the requests
+    of all looks, pooled. `stopped`: why it was ended before its requests were sent, in words;
+    `saturated`: because latency and waiting requests both climbed, so that there is no steady
+    state. `cache_reset`: whether the engine emptied its prefix cache before (None: not asked
+    to). `short` counts successful answers with fewer tokens than were asked for.
     """
 
     scenario: str
@@ -74,10 +82,23 @@ class Measurement:
     started: float = 0.0
     ended: float = 0.0
     failure: Failure | None = None
+    turn: int = 1
+    stopped: str | None = None
+    saturated: bool = False
+    cache_reset: bool | None = None
+    short: int = 0
+
+    @property
+    def low_statistics(self) -> tuple[str, ...]:
+        """The percentiles that too few successful requests stand behind, such as `p99`."""
+        good = self.requests - self.errors
+        return tuple(name for name, least in FEWEST.items() if good < least)
 
 
-LOW_N = 200
-"""Successful requests below which a 99th percentile rests on fewer than two values."""
+FEWEST = {"p50": 4, "p90": 20, "p95": 40, "p99": 200}
+"""Successful requests below which fewer than two values lie beyond a percentile."""
+
+LOW_N = FEWEST["p99"]
 
 SHORTEST_WINDOW = 0.2
 """Seconds: in a shorter steady window single requests decide the throughput."""

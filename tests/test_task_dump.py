@@ -103,11 +103,23 @@ TASKS = st.builds(
         st.just("auto") | st.sets(st.integers(1, 500), min_size=1).map(lambda s: tuple(sorted(s))),
         st.integers(1, 1000),
         DURATIONS,
+        early_stop=st.booleans(),
+    )
+    | st.builds(
+        Workload,
+        st.just(("D(1,2)", "D(3,4)")),
+        weights=st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)),
     ),
     objective=st.sampled_from(Objective),
     slo=st.builds(Slo, LIMITS),
     strategy=st.sampled_from(["auto", "grid", "random", "tpe"]),
-    budget=st.builds(Budget, st.integers(1, 1000), st.none() | DURATIONS),
+    budget=st.builds(
+        Budget,
+        st.integers(1, 1000),
+        st.none() | DURATIONS,
+        st.none() | st.floats(0.01, 1e6),
+        st.integers(0, 100),
+    ),
     timeouts=st.builds(Timeouts, DURATIONS, DURATIONS, DURATIONS, DURATIONS, DURATIONS),
     environment=st.dictionaries(
         st.from_regex(r"[A-Z_]{1,8}[0-9]", fullmatch=True), TEXTS, max_size=3

@@ -175,12 +175,12 @@ def _budget(old: Budget, arguments: Mapping[str, object]) -> Budget:
         )
     duration = arguments.get("duration", old.duration)
     if duration is None:
-        return Budget(count, None)
+        return dataclasses.replace(old, experiments=count, duration=None)
     if not isinstance(duration, int | float) or isinstance(duration, bool):
         raise AutotunerError(f"budget: duration: expected seconds, got {duration!r}")
     if not math.isfinite(duration) or not 0.001 <= duration <= _LONGEST:
         raise AutotunerError(f"budget: duration: expected up to 8760h, got {duration:g} s")
-    return Budget(count, float(duration))
+    return dataclasses.replace(old, experiments=count, duration=float(duration))
 
 
 def _budget_text(budget: Budget) -> str:

@@ -15,6 +15,7 @@ from core.metrics import Distribution, Measurement
 from core.store.schema import METRICS, STATISTICS
 from core.store.views import (
     CommandView,
+    ConfirmedView,
     ContainerView,
     ExperimentView,
     LiveView,
@@ -40,7 +41,8 @@ Row = sqlite3.Row
 _PLAIN = (
     "scenario", "concurrency", "purpose", "requests", "errors", "error_rate", "input_tokens",
     "output_tokens", "duration", "throughput", "total_throughput", "attainment", "client_lag",
-    "client_bound", "low_n", "started", "ended",
+    "client_bound", "low_n", "started", "ended", "turn", "stopped", "saturated", "cache_reset",
+    "short",
 )  # fmt: skip
 _SPREADS = {metric: tuple(f"{metric}_{stat}" for stat in STATISTICS) for metric in METRICS}
 
@@ -57,8 +59,11 @@ def failure_text(failure: Failure | None) -> str | None:
 def failure_of(text: str | None) -> Failure | None:
     if not text:
         return None
-    fields = json.loads(text)
-    return Failure(**{**fields, "kind": FailureKind(fields["kind"])})
+    return _failure(json.loads(text))
+
+
+def _failure(fields: dict[str, Any] | None) -> Failure | None:
+    return Failure(**{**fields, "kind": FailureKind(fields["kind"])}) if fields else None
 
 
 def verdict_text(verdict: VerdictView | None) -> str | None:
@@ -70,7 +75,30 @@ def verdict_of(text: str | None) -> VerdictView | None:
         return None
     fields = json.loads(text)
     interval = fields.pop("interval")
+    fields["tied"] = tuple(fields.get("tied", ()))
     return VerdictView(**fields, interval=tuple(interval) if interval else None)
+
+
+def confirmed_text(confirmed: ConfirmedView | None) -> str | None:
+    return json.dumps(dataclasses.asdict(confirmed)) if confirmed else None
+
+
+def confirmed_of(text: str | None) -> ConfirmedView | None:
+    if not text:
+        return None
+    fields = json.loads(text)
+    measured = tuple(_stored_measurement(one) for one in fields["measurements"])
+    return ConfirmedView(fields["score"], fields["feasible"], tuple(fields["values"]), measured)
+
+
+def _stored_measurement(fields: dict[str, Any]) -> MeasurementView:
+    data = fields["data"]
+    spreads = {metric: Distribution(**data[metric]) for metric in METRICS}
+    whole = Measurement(**{
+        **data, **spreads, "purpose": Purpose(data["purpose"]),
+        "failure": _failure(data["failure"]),
+    })  # fmt: skip
+    return MeasurementView(fields["start"], fields["feasible"], tuple(fields["breaches"]), whole)
 
 
 def live_view(rows: Mapping[str, Row]) -> LiveView:
@@ -117,7 +145,10 @@ def measurement_view(found: Row) -> MeasurementView:
 
     plain = {name: row[name] for name in _PLAIN}
     plain["purpose"] = Purpose(row["purpose"])
-    plain["client_bound"], plain["low_n"] = bool(row["client_bound"]), bool(row["low_n"])
+    for name in ("client_bound", "low_n", "saturated"):
+        plain[name] = bool(row[name])
+    reset = row["cache_reset"]
+    plain["cache_reset"] = None if reset is None else bool(reset)
     return MeasurementView(
         start=row["attempt"],
         feasible=bool(row["feasible"]),
@@ -152,7 +183,7 @@ def command_view(row: Row) -> CommandView:
 def task_view(row: Row) -> TaskView:
     plain = (
         "id", "name", "engine", "model", "objective", "unit", "submitted", "started", "ended",
-        "done", "planned", "best", "best_score", "baseline_score", "deadline", "note",
+        "done", "planned", "best", "best_score", "baseline_score", "deadline", "expected", "note",
     )  # fmt: skip
     return TaskView(
         **{name: row[name] for name in plain},
@@ -209,4 +240,5 @@ def _experiment(
         failure=failure_of(row["failure"]),
         starts=starts,
         measurements=measured,
+        confirmed=confirmed_of(row["confirmed"]),
     )

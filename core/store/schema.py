@@ -6,11 +6,27 @@ import aiosqlite
 
 from core.values import AutotunerError
 
-VERSION = 1
+VERSION = 2
 
 METRICS = ("ttft", "tpot", "e2e")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99")
 DISTRIBUTION_COLUMNS = tuple(f"{metric}_{stat}" for metric in METRICS for stat in STATISTICS)
+
+_MEASUREMENTS = f"""
+CREATE TABLE measurements (
+    id INTEGER PRIMARY KEY, task TEXT NOT NULL, number INTEGER NOT NULL,
+    attempt INTEGER NOT NULL, purpose TEXT NOT NULL, scenario TEXT NOT NULL,
+    concurrency INTEGER NOT NULL, requests INTEGER NOT NULL, errors INTEGER NOT NULL,
+    error_rate REAL NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    duration REAL NOT NULL, throughput REAL, total_throughput REAL,
+    {", ".join(f"{column} REAL" for column in DISTRIBUTION_COLUMNS)},
+    attainment REAL, client_lag REAL, client_bound INTEGER NOT NULL, low_n INTEGER NOT NULL,
+    feasible INTEGER NOT NULL, breaches TEXT NOT NULL, started REAL NOT NULL,
+    ended REAL NOT NULL, failure TEXT, turn INTEGER NOT NULL DEFAULT 1, stopped TEXT,
+    saturated INTEGER NOT NULL DEFAULT 0, cache_reset INTEGER, short INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (task, number, attempt, purpose, scenario, concurrency, turn),
+    FOREIGN KEY (task, number, attempt) REFERENCES starts (task, number, attempt)
+);"""
 
 _TABLES = f"""
 CREATE TABLE schema_version (version INTEGER NOT NULL);
@@ -19,13 +35,13 @@ CREATE TABLE tasks (
     model TEXT NOT NULL, objective TEXT NOT NULL, unit TEXT NOT NULL,
     simulated INTEGER NOT NULL, planned INTEGER, submitted REAL NOT NULL, started REAL,
     ended REAL, spent REAL NOT NULL DEFAULT 0, deadline REAL, best INTEGER, verdict TEXT,
-    failure TEXT, note TEXT NOT NULL DEFAULT ''
+    failure TEXT, note TEXT NOT NULL DEFAULT '', expected REAL
 );
 CREATE TABLE experiments (
     task TEXT NOT NULL REFERENCES tasks (id), number INTEGER NOT NULL, key TEXT NOT NULL,
     engine TEXT NOT NULL, parameters TEXT NOT NULL, baseline INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', score REAL, feasible INTEGER,
-    chosen INTEGER, failure TEXT, started REAL, ended REAL,
+    chosen INTEGER, failure TEXT, started REAL, ended REAL, confirmed TEXT,
     PRIMARY KEY (task, number), UNIQUE (task, key)
 );
 CREATE TABLE starts (
@@ -40,19 +56,7 @@ CREATE TABLE phases (
     phase TEXT NOT NULL, started REAL NOT NULL, ended REAL, progress REAL, detail TEXT,
     PRIMARY KEY (task, number, attempt, phase)
 );
-CREATE TABLE measurements (
-    id INTEGER PRIMARY KEY, task TEXT NOT NULL, number INTEGER NOT NULL,
-    attempt INTEGER NOT NULL, purpose TEXT NOT NULL, scenario TEXT NOT NULL,
-    concurrency INTEGER NOT NULL, requests INTEGER NOT NULL, errors INTEGER NOT NULL,
-    error_rate REAL NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    duration REAL NOT NULL, throughput REAL, total_throughput REAL,
-    {", ".join(f"{column} REAL" for column in DISTRIBUTION_COLUMNS)},
-    attainment REAL, client_lag REAL, client_bound INTEGER NOT NULL, low_n INTEGER NOT NULL,
-    feasible INTEGER NOT NULL, breaches TEXT NOT NULL, started REAL NOT NULL,
-    ended REAL NOT NULL, failure TEXT,
-    UNIQUE (task, number, attempt, purpose, scenario, concurrency),
-    FOREIGN KEY (task, number, attempt) REFERENCES starts (task, number, attempt)
-);
+{_MEASUREMENTS}
 CREATE TABLE events (
     id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, task TEXT,
     number INTEGER, detail TEXT NOT NULL DEFAULT '{{}}'
@@ -71,6 +75,25 @@ CREATE TABLE leases (
 );
 CREATE TABLE presets (name TEXT PRIMARY KEY, data TEXT NOT NULL);
 """
+
+_OLD = (
+    "id, task, number, attempt, purpose, scenario, concurrency, requests, errors, error_rate, "
+    "input_tokens, output_tokens, duration, throughput, total_throughput, "
+    f"{', '.join(DISTRIBUTION_COLUMNS)}, attainment, client_lag, client_bound, low_n, feasible, "
+    "breaches, started, ended, failure"
+)
+
+# From the version that is its place here, from 1, to the next. SQLite cannot widen a UNIQUE.
+_STEPS = (
+    f"""
+ALTER TABLE tasks ADD COLUMN expected REAL;
+ALTER TABLE experiments ADD COLUMN confirmed TEXT;
+ALTER TABLE measurements RENAME TO measurements_1;
+{_MEASUREMENTS}
+INSERT INTO measurements ({_OLD}) SELECT {_OLD} FROM measurements_1;
+DROP TABLE measurements_1;
+""",
+)
 
 
 async def found_version(connection: aiosqlite.Connection) -> int:
@@ -95,9 +118,12 @@ async def refuse_newer(connection: aiosqlite.Connection) -> int:
 
 async def migrate(connection: aiosqlite.Connection) -> None:
     """Bring the database to VERSION. Only the holder of the runner's lock may call this."""
-    if await refuse_newer(connection) == VERSION:
+    version = await refuse_newer(connection)
+    if version == VERSION:
         return
     await connection.execute_fetchall("PRAGMA journal_mode = WAL")
+    made = "".join(_STEPS[version - 1 :]) if version else _TABLES
     await connection.executescript(
-        f"BEGIN IMMEDIATE; {_TABLES} INSERT INTO schema_version VALUES ({VERSION}); COMMIT;"
+        f"BEGIN IMMEDIATE; {made} DELETE FROM schema_version;"
+        f" INSERT INTO schema_version VALUES ({VERSION}); COMMIT;"
     )

@@ -35,13 +35,33 @@ class VerdictView:
     """What can be said of the best: winner, tie, not_better, unconfirmed, none_feasible.
 
     `delta` is its relative gain over the baseline (0.38 = 38 % better; for a latency
-    objective 0.38 = 38 % lower), `interval` the confidence interval of that gain.
+    objective 0.38 = 38 % lower), `interval` the confidence interval of that gain at level
+    `confidence`. `repeats`: how many starts confirmed it, the one of the search not counted.
+    `tied`: the experiments that cannot be told apart from the best, itself left out. `note`
+    says in one line what is missing (`the budget ended after 1 of 3 repeats`).
     """
 
     kind: str
     delta: float | None = None
     interval: tuple[float, float] | None = None
-    repeats: int = 1
+    repeats: int = 0
+    confidence: float = 0.95
+    tied: tuple[int, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedView:
+    """What the repeats of one experiment came to, pooled over all of them.
+
+    `score` is their mean in the objective's unit, `values` that of each repeat in their order,
+    `measurements` one per scenario, with the requests of every repeat pooled.
+    """
+
+    score: float | None
+    feasible: bool
+    values: tuple[float, ...] = ()
+    measurements: tuple[MeasurementView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +88,7 @@ class TaskView:
     failure: Failure | None = None
     deadline: float | None = None
     note: str = ""  # one line: why this configuration is tried now
+    expected: float | None = None  # epoch seconds: when it will have ended, as far as is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +154,7 @@ class ExperimentView:
     starts: tuple[StartView, ...] = ()
     measurements: tuple[MeasurementView, ...] = ()
     chosen: int | None = None
+    confirmed: ConfirmedView | None = None
 
 
 @dataclass(frozen=True, slots=True)

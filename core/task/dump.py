@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from core.paths import replace_file
-from core.task.model import Choice, DockerOptions, Fixed, Parameter, Slo, Task, Workload
+from core.task.model import Budget, Choice, DockerOptions, Fixed, Parameter, Slo, Task, Workload
 from core.task.tree import FLOAT, INTEGER
 from core.task.units import write_seconds
 
@@ -54,7 +54,7 @@ def _write(name: str, value: Any) -> Any:
         case "docker":
             return _docker(value)
         case "budget":
-            return {"experiments": value.experiments, **_times(value, ("duration",))}
+            return _budget(value)
         case "timeouts":
             return _times(value, tuple(value.__dataclass_fields__))
         case "objective":
@@ -81,14 +81,28 @@ def _parameter(parameter: Parameter) -> Any:
 
 def _workload(workload: Workload) -> dict[str, Any]:
     auto = workload.concurrency == "auto"
+    weighted = dict(zip(workload.scenarios, workload.weights, strict=False))
     written: dict[str, Any] = {
-        "scenarios": list(workload.scenarios),
+        "scenarios": weighted or list(workload.scenarios),
         "concurrency": "auto" if auto else list(workload.concurrency),
         "requests": workload.requests,
         **_times(workload, ("max_duration",)),
     }
     if workload.dataset is not None:
         written["dataset"] = workload.dataset
+    if workload.early_stop:
+        written["early_stop"] = True
+    return written
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "experiments": budget.experiments,
+        **_times(budget, ("duration",)),
+        "repeats": budget.repeats,
+    }
+    if budget.gpu_hours is not None:
+        written["gpu_hours"] = budget.gpu_hours
     return written
 
 

@@ -58,13 +58,20 @@ class DockerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is sent. `requests` and `max_duration` (seconds) bound one measurement."""
+    """What is sent. `requests` and `max_duration` (seconds) bound one measurement.
+
+    `weights` empty: a configuration is as good as its worst scenario; else one weight (above
+    0) for each scenario, in their order. `early_stop`: a list of concurrencies ends after two
+    levels in a row that break a limit.
+    """
 
     scenarios: tuple[str, ...] = ("D(1000,200)",)
     concurrency: Literal["auto"] | tuple[int, ...] = "auto"
     requests: int = 200
     max_duration: float = 120.0
     dataset: str | None = None
+    early_stop: bool = False
+    weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +99,16 @@ class Slo:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`experiments` counts failures and the baseline, not repeats; `duration` is seconds."""
+    """`experiments` counts failures and the baseline, not repeats; `duration` is seconds.
+
+    `gpu_hours` counts GPUs x hours of every start. `repeats`: how often a configuration may be
+    started again to confirm it (0: never; the verdict then stays unconfirmed).
+    """
 
     experiments: int = 30
     duration: float | None = None
+    gpu_hours: float | None = None
+    repeats: int = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from core.task import places, scenarios
 from core.task.errors import Problem, RefusedError, nearest
 from core.task.fields import (
     Section,
+    boolean,
     duration,
     entries,
     gather,
@@ -35,6 +36,7 @@ from core.values import looks_secret, url_credentials
 
 _LATENCY_LIMITS = tuple(f"{metric}_{statistic}" for metric in METRICS for statistic in STATISTICS)
 _LIMITS = (*_LATENCY_LIMITS, "error_rate", "throughput_min", "attainment")
+_WORKLOAD = tuple(Workload.__dataclass_fields__)
 _STRATEGIES = ("auto", "grid", "random", "tpe")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
@@ -43,20 +45,32 @@ _SIZE = re.compile(r"[0-9]+[bkmgBKMG]?")
 
 def workload(node: Node, base: Path) -> Workload:
     default = Workload()
-    section = Section(node, ("scenarios", "concurrency", "requests", "max_duration", "dataset"))
+    section = Section(node, tuple(name for name in _WORKLOAD if name != "weights"))
+    plain: tuple[tuple[str, ...], tuple[float, ...]] = (default.scenarios, ())
+    scenarios, weights = section.take("scenarios", _scenarios, plain)
     found = Workload(
-        scenarios=section.take("scenarios", _scenarios, default.scenarios),
+        scenarios=scenarios,
+        weights=weights,
         concurrency=section.take("concurrency", _concurrency, default.concurrency),
         requests=section.take("requests", whole(1, 10_000_000), default.requests),
         max_duration=section.take("max_duration", duration, default.max_duration),
         dataset=section.take("dataset", places.dataset(base), None),
+        early_stop=section.take("early_stop", boolean, default.early_stop),
     )
     section.close()
     return found
 
 
-def _scenarios(node: Node) -> tuple[str, ...]:
-    found = distinct(node, gather(items(node), _scenario))
+def _scenarios(node: Node) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """A list, or a mapping of each scenario to its weight."""
+    if isinstance(node.value, dict):
+        weights = gather(node.value.values(), positive)
+        return _one_kind(node, [_checked(node, key) for key in node.value]), tuple(weights)
+    return _one_kind(node, gather(items(node), _scenario)), ()
+
+
+def _one_kind(node: Node, given: list[str]) -> tuple[str, ...]:
+    found = distinct(node, given)
     kinds = sorted({scenarios.kind(one) for one in found})
     if len(kinds) > 1:
         raise node.refuse(f"one engine serves one kind of model; this mixes {' and '.join(kinds)}")
@@ -64,7 +78,11 @@ def _scenarios(node: Node) -> tuple[str, ...]:
 
 
 def _scenario(node: Node) -> str:
-    scenario = text(node).replace(" ", "")
+    return _checked(node, text(node))
+
+
+def _checked(node: Node, written: str) -> str:
+    scenario = written.replace(" ", "")
     if problem := scenarios.problem(scenario):
         raise node.refuse(problem)
     return scenario
@@ -94,9 +112,13 @@ def slo(node: Node) -> Slo:
 
 def budget(node: Node) -> Budget:
     default = Budget()
-    section = Section(node, ("experiments", "duration"))
-    count = section.take("experiments", whole(1, 1_000_000), default.experiments)
-    found = Budget(count, section.take("duration", duration, None))
+    section = Section(node, ("experiments", "duration", "gpu_hours", "repeats"))
+    found = Budget(
+        experiments=section.take("experiments", whole(1, 1_000_000), default.experiments),
+        duration=section.take("duration", duration, None),
+        gpu_hours=section.take("gpu_hours", positive, None),
+        repeats=section.take("repeats", whole(0, 100), default.repeats),
+    )
     section.close()
     return found
 
