@@ -12,10 +12,11 @@ from dataclasses import asdict
 
 from core.engines.simserver import log
 from core.engines.simserver.api import Api
+from core.engines.simserver.checks import check
 from core.engines.simserver.connection import Connection
 from core.engines.simserver.engine import Setup
-from core.engines.simserver.errors import OutOfMemory, StartError
-from core.engines.simserver.flags import Options, check, parse
+from core.engines.simserver.errors import EngineCrash, StartError
+from core.engines.simserver.flags import Options, parse
 from core.engines.simserver.startup import start_lines
 
 _STATS_SECONDS = 5.0
@@ -67,7 +68,7 @@ async def _serve(options: Options, listener: socket.socket) -> int:
     stats = asyncio.create_task(_stats(api))
     try:
         await api.core.run()
-    except OutOfMemory as error:
+    except EngineCrash as error:
         _died(error)
     finally:
         stats.cancel()
@@ -145,7 +146,7 @@ def _report(error: StartError) -> None:
             log.raw(line)
 
 
-def _died(error: OutOfMemory) -> None:
+def _died(error: EngineCrash) -> None:
     for line in (
         "EngineCore encountered a fatal error.",
         "Traceback (most recent call last):",

@@ -18,10 +18,13 @@ from core.engines.simserver.engine import Core, Setup
 from core.engines.simserver.hardware import DEVICE
 from core.engines.simserver.metrics import exposition
 from core.engines.simserver.scheduler import Sequence
+from core.engines.simserver.strain import check_queue, outcome
+from core.engines.simserver.timeline import Served, Timeline
 from core.engines.simserver.truth import predict
 from core.engines.simserver.wire import Request
 
 Tell = Callable[[Sequence], None]
+_LINES = "application/jsonl"
 _LARGEST_CONCURRENCY = 1024
 _LARGEST_PREDICTION = 100_000  # concurrency x output tokens: about a second of work
 
@@ -36,12 +39,17 @@ class Api:
         # Its own source, so that lengths of answers do not depend on the number of steps.
         self._random = random.Random(f"answers {setup.options.seed}")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timeline = Timeline()
         self.core = Core(setup, self._tell)
         self._routes: dict[tuple[str, str], Callable[[Request, Connection], None]] = {
             ("GET", "/health"): lambda _, connection: connection.respond(b""),
             ("GET", "/v1/models"): lambda _, connection: self._models(connection),
             ("GET", "/metrics"): lambda _, connection: self._metrics(connection),
             ("GET", "/truth"): self._truth,
+            ("GET", "/timeline"): lambda _, c: c.respond(self._timeline.requests(), kind=_LINES),
+            ("GET", "/timeline/tokens"): lambda _, c: c.respond(
+                self._timeline.tokens(), kind=_LINES
+            ),
             ("POST", "/reset_prefix_cache"): lambda _, connection: self._reset(connection),
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/embeddings"): self._embeddings,
@@ -91,12 +99,26 @@ class Api:
         return body
 
     def _chat(self, request: Request, connection: Connection) -> None:
+        served = self._timeline.arrived()
+        try:
+            self._serve(request, connection, served)
+        except Refused as refused:
+            served.status = refused.status
+            raise
+
+    def _serve(self, request: Request, connection: Connection, served: Served) -> None:
         chat = ChatRequest.read(self._body(request), self._setup.options, self._random)
+        served.prompt = chat.prompt
+        check_queue(self._setup.options, self.core.scheduler)
         number = next(self._numbers)
         sequence = Sequence(number, chat.prompt, chat.output, chat.prefix)
         if sequence.blocks > self._setup.memory.kv_blocks:
             raise bad("The request needs more KV cache than there is.")
-        answer = ChatAnswer(chat, connection, self._setup.options.name, number)
+
+        def wrote(tokens: int, ended: bool) -> None:
+            self._timeline.wrote(served, tokens, ended=ended)
+
+        answer = ChatAnswer(chat, connection, self._setup.options.name, number, wrote)
         self._run(sequence, connection, answer.tell)
 
     def _embeddings(self, request: Request, connection: Connection) -> None:
@@ -165,7 +187,8 @@ class Api:
                 **asdict(prediction),
                 "simulated": True,
                 "device": DEVICE.name,
-                "noise": setup.options.noise,
+                "pace": self.core.pace.facts(self.core.serving),
+                "outcome": outcome(setup.options, asked["concurrency"], prediction.running),
                 "memory": {**asdict(setup.memory), "kv_tokens": setup.memory.kv_tokens},
                 "counters": asdict(self.core.scheduler.counters),
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.engines.simserver.connection import Connection, frame
@@ -92,10 +93,18 @@ def _max_tokens(body: dict[str, object], left: int) -> int:
 
 
 class ChatAnswer:
-    """The answer to one chat request, written token by token or all at once."""
+    """The answer to one chat request, written token by token or all at once.
+
+    `wrote` is called with the tokens that each write held, and whether it was the last one.
+    """
 
     def __init__(
-        self, request: ChatRequest, connection: Connection, model: str, number: int
+        self,
+        request: ChatRequest,
+        connection: Connection,
+        model: str,
+        number: int,
+        wrote: Callable[[int, bool], None],
     ) -> None:
         self._request = request
         self._connection = connection
@@ -104,6 +113,7 @@ class ChatAnswer:
         self._id = f"chatcmpl-{number:032x}"
         self._created = int(time.time())
         self._words: list[str] = []
+        self._wrote = wrote
         self._before, self._after = self._template()
 
     def tell(self, sequence: Sequence) -> None:
@@ -118,6 +128,7 @@ class ChatAnswer:
         else:
             data = frame(b"%b%b%b" % (self._before, word.encode(), self._after))
             self._connection.write(self._opening(sequence) + data)
+            self._wrote(1, False)
 
     def _template(self) -> tuple[bytes, bytes]:
         """What stands before and after the word in every event but the last."""
@@ -137,6 +148,7 @@ class ChatAnswer:
             chunk = {**self._head("chat.completion.chunk"), "choices": []}
             data += frame(_event({**chunk, "usage": self._usage(sequence)}))
         self._connection.write(data + frame(b"data: [DONE]\n\n"))
+        self._wrote(1, True)
         self._connection.end_stream()
 
     def _complete(self, sequence: Sequence) -> None:
@@ -144,6 +156,7 @@ class ChatAnswer:
         choice = {"index": 0, "message": message, "finish_reason": self._reason()}
         head = self._head("chat.completion")
         self._connection.respond_json({**head, "choices": [choice], "usage": self._usage(sequence)})
+        self._wrote(sequence.produced, True)
 
     def _event(self, delta: dict[str, str], reason: str | None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}

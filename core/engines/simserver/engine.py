@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,8 +10,10 @@ from core.engines.simserver.errors import out_of_memory
 from core.engines.simserver.flags import Options
 from core.engines.simserver.hardware import Model, model_named
 from core.engines.simserver.memory import MemoryPlan, plan_memory
+from core.engines.simserver.pace import Pace
 from core.engines.simserver.roofline import Speed, Work, speed
 from core.engines.simserver.scheduler import Scheduler, Sequence
+from core.engines.simserver.strain import check_running, hangs
 
 _CATCH_UP_SECONDS = 0.25
 """How far steps may lag behind the clock before the lost time is given up."""
@@ -51,16 +52,24 @@ class Core:
     def __init__(self, setup: Setup, tell: Callable[[Sequence], None]) -> None:
         self._setup = setup
         self._tell = tell
-        self._noise = random.Random(setup.options.seed)
         self._wake = asyncio.Event()
+        self._began = asyncio.get_running_loop().time()
+        self.pace = Pace(setup.options)
         self.scheduler = setup.scheduler()
+
+    @property
+    def serving(self) -> float:
+        """Seconds since serving began."""
+        return asyncio.get_running_loop().time() - self._began
 
     def add(self, sequence: Sequence) -> None:
         self.scheduler.add(sequence)
         self._wake.set()
 
     async def run(self) -> None:
-        """For ever. Raises OutOfMemory when a step needs more than is left."""
+        """For ever. Raises EngineCrash when a step needs more memory than is left, or when
+        so many requests run that the flags end it.
+        """
         clock = asyncio.get_running_loop().time
         deadline = clock()
         while True:
@@ -71,15 +80,16 @@ class Core:
                 deadline = clock()
                 continue
             self._check_memory(work)
+            check_running(self._setup.options, work.running)
+            if hangs(self._setup.options, work.running):
+                await asyncio.Event().wait()
             deadline = max(deadline, clock() - _CATCH_UP_SECONDS) + self._duration(work)
             await asyncio.sleep(deadline - clock())
             for sequence in self.scheduler.complete():
                 self._tell(sequence)
 
     def _duration(self, work: Work) -> float:
-        spread = self._setup.options.noise
-        noise = max(0.1, self._noise.gauss(1.0, spread)) if spread else 1.0
-        return self._setup.speed.seconds(work) * noise
+        return self._setup.speed.seconds(work) * self.pace.factor(self.serving)
 
     def _check_memory(self, work: Work) -> None:
         memory = self._setup.memory

@@ -17,7 +17,11 @@ class StartError(Exception):
         self.in_core = in_core
 
 
-class OutOfMemory(Exception):
+class EngineCrash(Exception):
+    """The engine's core dies in a step. `str()` is the line that names the cause."""
+
+
+class OutOfMemory(EngineCrash):
     """The simulated GPU has no room for an allocation. `str()` is vLLM's line."""
 
 

@@ -1,22 +1,20 @@
-"""The command line: vLLM's flags that matter to the simulation, checked as vLLM checks them."""
+"""The command line: vLLM's flags that matter to the simulation, and how it is to misbehave."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
-
-from core.engines.simserver.errors import StartError, invalid_config, invalid_field
-from core.engines.simserver.hardware import DEVICE, MAX_POSITIONS, model_named
 
 KV_DTYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The flags as values. `noise` is the relative spread of a step's duration;
-    `start_scale` is wall-clock seconds per simulated second of the start.
+    """The flags as values. `start_scale` is wall-clock seconds per simulated second of the start.
+
+    `noise`, `start_noise`, `drift` and the bursts are those of `pace`, the limits of requests
+    those of `strain`. A limit of 0 is none.
     """
 
     model: str = "sim-8b"
@@ -36,6 +34,17 @@ class Options:
     enable_prefix_caching: bool = True
     enforce_eager: bool = False
     enable_chunked_prefill: bool = True
+    start_noise: float = 0.0
+    start_seed: int | None = None
+    drift: float = 0.0
+    burst_every: float = 0.0
+    burst_factor: float = 2.0
+    cliff: int = 0
+    cliff_factor: float = 2.0
+    max_queued_requests: int = 0
+    reject_status: int = 503
+    die_above: int = 0
+    hang_above: int = 0
 
     @property
     def name(self) -> str:
@@ -49,8 +58,24 @@ _HELP = {
     "max_num_seqs": "requests that run at once",
     "max_num_batched_tokens": "tokens computed in one step",
     "gpu_memory_utilization": "share of the GPU's memory that the engine may plan with",
+    "start_noise": "relative spread of the speed of one whole start",
+    "start_seed": "draws the speed of this start; without it every start is another",
+    "drift": "relative slow-down of every step per minute of serving",
+    "burst_every": "mean seconds between two slow spells of a second; 0: none",
+    "burst_factor": "how many times as long a step takes in a slow spell",
+    "cliff": "running requests above which a step takes longer; 0: no such number",
+    "cliff_factor": "how many times as long a step takes above the cliff",
+    "max_queued_requests": "waiting requests above which a new one is refused; 0: no limit",
+    "reject_status": "HTTP status of a refused request",
+    "die_above": "running requests above which the engine crashes; 0: never",
+    "hang_above": "running requests above which nothing moves any more; 0: never",
 }
-_CHOICES: dict[str, tuple[str, ...]] = {"kv_cache_dtype": KV_DTYPES, "quantization": ("fp8",)}
+_CHOICES: dict[str, tuple[str | int, ...]] = {
+    "kv_cache_dtype": KV_DTYPES,
+    "quantization": ("fp8",),
+    "reject_status": (429, 503),
+}
+_KINDS: dict[str, type] = {"start_seed": int, "quantization": str}
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -68,85 +93,9 @@ def parse(arguments: Sequence[str]) -> Options:
             action = argparse.BooleanOptionalAction
             parser.add_argument(flag, action=action, default=field.default, help=described)
         else:
-            kind = type(field.default) if field.default is not None else str
+            kind = _KINDS.get(field.name, type(field.default))
             choices = _CHOICES.get(field.name)
             parser.add_argument(
                 flag, type=kind, default=field.default, choices=choices, help=described
             )
     return Options(**vars(parser.parse_args(arguments)))
-
-
-def check(options: Options) -> None:
-    """Raise StartError for values that no engine would start with."""
-    _check_model(options.model)
-    _check_limits(options)
-    _check_scheduler(options)
-    tensor_parallel = options.tensor_parallel_size
-    if tensor_parallel > DEVICE.count:
-        raise invalid_config(
-            "ParallelConfig",
-            f"World size ({tensor_parallel}) is larger than the number of available GPUs "
-            f"({DEVICE.count}) in this node.",
-        )
-    heads = model_named(options.model).heads
-    if heads % tensor_parallel:
-        raise invalid_config(
-            "VllmConfig",
-            f"Total number of attention heads ({heads}) must be divisible by tensor parallel "
-            f"size ({tensor_parallel}).",
-        )
-
-
-def _check_model(model: str) -> None:
-    """Only a folder can be missing; any other name stands for a model of that size."""
-    if model.startswith(("/", ".", "~")) and not Path(model).is_dir():
-        raise StartError(
-            "Traceback (most recent call last):",
-            "OSError: Repo id must be in the form 'repo_name' or 'namespace/repo_name': "
-            f"'{model}'. Use `repo_type` argument if needed.",
-        )
-
-
-def _check_limits(options: Options) -> None:
-    at_least_one = "Input should be greater than or equal to 1 [type=greater_than_equal"
-    for config, name in (
-        ("SchedulerConfig", "max_num_seqs"),
-        ("SchedulerConfig", "max_num_batched_tokens"),
-        ("ModelConfig", "max_model_len"),
-        ("ParallelConfig", "tensor_parallel_size"),
-    ):
-        if getattr(options, name) < 1:
-            raise invalid_field(config, name, at_least_one, getattr(options, name))
-    share = options.gpu_memory_utilization
-    if not share > 0:
-        problem = "Input should be greater than 0 [type=greater_than"
-        raise invalid_field("CacheConfig", "gpu_memory_utilization", problem, share)
-    if share > 1:
-        problem = "Input should be less than or equal to 1 [type=less_than_equal"
-        raise invalid_field("CacheConfig", "gpu_memory_utilization", problem, share)
-    for name in ("noise", "start_scale"):
-        if not 0 <= getattr(options, name) < 10:
-            raise StartError(f"ValueError: --{name.replace('_', '-')} must be between 0 and 10.")
-    if not 0 <= options.port < 65536:
-        raise StartError(f"ValueError: --port must be between 0 and 65535, got {options.port}.")
-
-
-def _check_scheduler(options: Options) -> None:
-    batched, length = options.max_num_batched_tokens, options.max_model_len
-    if length > MAX_POSITIONS:
-        raise invalid_config(
-            "ModelConfig",
-            f"User-specified max_model_len ({length}) is greater than the derived max_model_len "
-            f"(max_position_embeddings={MAX_POSITIONS}).",
-        )
-    if batched < length and not options.enable_chunked_prefill:
-        raise invalid_config(
-            "SchedulerConfig",
-            f"max_num_batched_tokens ({batched}) is smaller than max_model_len ({length}).",
-        )
-    if batched < options.max_num_seqs:
-        raise invalid_config(
-            "SchedulerConfig",
-            f"max_num_batched_tokens ({batched}) must be greater than or equal to max_num_seqs "
-            f"({options.max_num_seqs}).",
-        )

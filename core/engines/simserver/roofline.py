@@ -33,7 +33,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What a step costs on this machine, with these flags. Seconds per unit of work."""
+    """What a step costs on this machine, with these flags. Seconds per unit of work.
+
+    With more than `cliff` running requests (0: no such number) it costs `cliff_factor` times
+    as much.
+    """
 
     weights: float
     per_context: float
@@ -42,13 +46,17 @@ class Speed:
     fixed: float
     per_sequence: float
     exchange_per_token: float
+    cliff: int = 0
+    cliff_factor: float = 1.0
 
     def seconds(self, work: Work) -> float:
         """The duration of a step, without noise."""
         memory = self.weights + work.context * self.per_context
         arithmetic = work.tokens * self.per_token + work.pairs * self.per_pair
         exchange = work.tokens * self.exchange_per_token
-        return max(memory, arithmetic) + self.fixed + work.running * self.per_sequence + exchange
+        overhead = self.fixed + work.running * self.per_sequence + exchange
+        above = self.cliff and work.running > self.cliff
+        return (max(memory, arithmetic) + overhead) * (self.cliff_factor if above else 1.0)
 
 
 def speed(options: Options, model: Model, plan: MemoryPlan) -> Speed:
@@ -69,4 +77,6 @@ def speed(options: Options, model: Model, plan: MemoryPlan) -> Speed:
         fixed=launch + reductions * DEVICE.allreduce_seconds,
         per_sequence=DEVICE.sequence_seconds + lookup,
         exchange_per_token=reductions * 2 * model.hidden / DEVICE.link_bandwidth,
+        cliff=options.cliff,
+        cliff_factor=options.cliff_factor,
     )

@@ -1,7 +1,9 @@
 """What the model itself predicts for a load: the same scheduler and speed, without noise.
 
 A closed loop of clients is played in simulated time until it is steady: every client sends its
-next request a moment after the last one has ended.
+next request a moment after the last one has ended. A cliff is part of the speed and so of the
+prediction. Drift, slow spells and the factor of this start are not: they are told beside it,
+as factors by which every step's duration is multiplied (see `pace`).
 """
 
 from __future__ import annotations
@@ -18,13 +20,17 @@ _WARM_ROUNDS, _ROUNDS = 2, 6
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Means over requests, in seconds; throughput in output tokens/s."""
+    """Means over requests, in seconds; throughput in output tokens/s.
+
+    `running`: the most requests that ran at once.
+    """
 
     ttft: float
     tpot: float
     e2e: float
     throughput: float
     requests_per_second: float
+    running: int
 
 
 @dataclass(slots=True)
@@ -38,6 +44,7 @@ class _Tally:
     ttft: list[float] = field(default_factory=list)
     tpot: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
+    running: int = 0
 
 
 def predict(
@@ -57,6 +64,7 @@ def predict(
         if work is None:
             now = arrivals[0][0]
             continue
+        tally.running = max(tally.running, work.running)
         now += speed.seconds(work)
         for sequence in scheduler.complete():
             _tell(sequence, clients, tally, arrivals, now)
@@ -85,4 +93,4 @@ def _mean(tally: _Tally, warm: int, output: int) -> Prediction:
     ttft = sum(tally.ttft[warm:]) / counted
     tpot = sum(tally.tpot[warm:]) / counted
     rate = counted / (tally.ended[-1] - tally.ended[warm - 1])
-    return Prediction(ttft, tpot, ttft + tpot * (output - 1), rate * output, rate)
+    return Prediction(ttft, tpot, ttft + tpot * (output - 1), rate * output, rate, tally.running)
