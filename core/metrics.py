@@ -194,6 +194,7 @@ def _request(line: bytes) -> Request | None:
             error=None if error is None else int(_finite(error)),
             message=None if message is None else str(message),
             warmup=bool(raw["warmup"]),
+            asked=None if raw["asked"] is None else int(_finite(raw["asked"])),
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
@@ -219,13 +220,19 @@ def steady_window(requests: Sequence[Request], concurrency: int) -> tuple[float,
     requests succeeded inside it, it is first start to last end: ramp-up and drain included,
     and therefore a little low. `requests` must not be empty.
     """
+    if window := _steady(requests, concurrency):
+        return window
+    return min(request.start for request in requests), max(request.end for request in requests)
+
+
+def _steady(requests: Sequence[Request], concurrency: int) -> tuple[float, float] | None:
     first = min(request.start for request in requests)
     begin = max((request.end for request in requests if request.warmup), default=first)
     end = max(request.start for request in requests)
     inside = sum(succeeded(request) and begin < request.end <= end for request in requests)
     if end - begin >= SHORTEST_WINDOW and inside >= concurrency:
         return begin, end
-    return first, max(request.end for request in requests)
+    return None
 
 
 def delivered(request: Request, begin: float, end: float) -> tuple[float, float]:
@@ -264,24 +271,27 @@ def attainment(requests: Sequence[Request], limits: Mapping[str, float]) -> floa
 
 
 def summarize(
-    requests: Sequence[Request],
-    *,
+    *looks: Sequence[Request],
     scenario: str,
     concurrency: int,
     purpose: Purpose,
     limits: Mapping[str, float],
     client_lag: float | None = None,
     failure: Failure | None = None,
+    turn: int = 1,
+    stopped: str | None = None,
+    saturated: bool = False,
 ) -> Measurement:
-    """One measurement from its timeline, whole or partial.
+    """One measurement from its timelines, whole or partial; several looks are pooled.
 
-    Latencies, counts and token sums leave the start burst out; throughput is that of the
-    steady window, and None when nothing succeeded. `limits` are those of `attainment`.
+    Latencies, counts and token sums leave the start bursts out; throughput is that of the
+    steady windows, and None when nothing succeeded. `limits` are those of `attainment`.
     """
+    requests = [request for look in looks for request in look]
     counted = [request for request in requests if not request.warmup]
     good = [request for request in counted if succeeded(request)]
     errors = len(counted) - len(good)
-    duration, output, total = _throughput(requests, concurrency)
+    duration, output, total = _throughput(looks, concurrency)
     times = {name: _pooled(good, measure) for name, measure in LATENCIES.items()}
     return Measurement(
         scenario=scenario,
@@ -305,23 +315,37 @@ def summarize(
         started=min((request.start for request in requests), default=0.0),
         ended=max((request.end for request in requests), default=0.0),
         failure=failure,
+        turn=turn,
+        stopped=stopped or _unsteady(looks, concurrency),
+        saturated=saturated,
+        short=sum(r.asked is not None and r.output_tokens < r.asked for r in good),
     )
 
 
 def _throughput(
-    requests: Sequence[Request], concurrency: int
+    looks: Sequence[Sequence[Request]], concurrency: int
 ) -> tuple[float, float | None, float | None]:
-    """Window length, output and total tokens/s inside it."""
-    if not requests:
-        return 0.0, None, None
-    begin, end = steady_window(requests, concurrency)
-    length = max(0.0, end - begin)
+    """Length of the windows together, output and total tokens/s inside them."""
+    length, read, written = 0.0, 0.0, 0.0
+    for requests in looks:
+        if requests:
+            begin, end = steady_window(requests, concurrency)
+            length += max(0.0, end - begin)
+            parts = [delivered(request, begin, end) for request in requests]
+            read += math.fsum(part[0] for part in parts)
+            written += math.fsum(part[1] for part in parts)
     # Below a microsecond the clock decides, not the engine.
-    if length < 1e-6 or not any(map(succeeded, requests)):
+    if length < 1e-6 or not any(succeeded(request) for look in looks for request in look):
         return length, None, None
-    parts = [delivered(request, begin, end) for request in requests]
-    output = sum(part[1] for part in parts)
-    return length, output / length, (sum(part[0] for part in parts) + output) / length
+    return length, written / length, (read + written) / length
+
+
+def _unsteady(looks: Sequence[Sequence[Request]], concurrency: int) -> str | None:
+    """Said of a measurement that had to be ended before there was a steady window."""
+    for requests in looks:
+        if any(map(succeeded, requests)) and not _steady(requests, concurrency):
+            return "no steady window: its figures hold ramp-up and drain too"
+    return None
 
 
 def _pooled(

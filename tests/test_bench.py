@@ -177,7 +177,49 @@ async def test_what_genai_bench_writes_stays_in_the_folder(site: Site) -> None:
     written = [path for path in (plan.log, *plan.folder.rglob("*")) if path.is_file()]
     assert not [path for path in written if SECRET in path.read_text()]
     facts = json.loads((plan.folder / CLIENT).read_text())
-    assert (facts["issued"], facts["ended"], facts["lag_p95"]) == (9, 9, result.client_lag)
+    sent = result.requests + 1
+    assert facts == {"issued": sent, "ended": sent, "lag_p95": result.client_lag}
+
+
+async def test_a_window_too_short_to_mean_anything_is_lengthened(site: Site) -> None:
+    result = await site.bench.measure(site.plan("ok", requests=8, concurrency=2))
+    assert result.duration >= 2.0
+    assert result.requests > 8
+    assert (result.failure, result.stopped) == (None, None)
+    asked = await site.bench.measure(site.plan("ok", requests=8, concurrency=2, max_duration=0.5))
+    assert asked.duration < 1.0
+
+
+async def test_a_round_that_takes_longer_than_the_time_limit_is_finished(site: Site) -> None:
+    plan = site.plan("ok", scenario="D(20,100)", requests=40, max_duration=0.3)
+    result = await site.bench.measure(plan)
+    assert (result.failure, result.stopped) == (None, None)
+    ideal = 4 * 100 / (0.05 + 99 * 0.005)
+    assert result.throughput == pytest.approx(ideal, rel=0.05)
+    hurried = await site.bench.measure(
+        site.plan("ok", scenario="D(20,100)", max_duration=0.3, limit=1.2)
+    )
+    assert hurried.failure is None
+    assert hurried.stopped == "no steady window: its figures hold ramp-up and drain too"
+
+
+async def test_a_limit_that_cannot_be_met_ends_a_measurement_early(site: Site) -> None:
+    plan = site.plan("ok", requests=4000, bounds={"ttft_p95": 0.01, "error_rate": 0.01})
+    result = await site.bench.measure(plan)
+    assert result.failure is None
+    assert result.stopped is not None
+    assert result.stopped.startswith("ttft_p95 cannot be met any more: 2")
+    assert 201 <= result.requests < 220
+
+
+async def test_looks_at_one_load_are_pooled(site: Site) -> None:
+    first = site.plan("ok")
+    one = await site.bench.measure(first)
+    two = await site.bench.measure(site.plan("ok", turn=2, earlier=(first.folder,)))
+    assert (one.turn, two.turn) == (1, 2)
+    assert two.requests > 1.8 * one.requests
+    assert two.duration > 1.8 * one.duration
+    assert two.throughput == pytest.approx(one.throughput, rel=0.05)
 
 
 async def test_rejected_requests_are_counted(site: Site) -> None:
@@ -185,10 +227,12 @@ async def test_rejected_requests_are_counted(site: Site) -> None:
     result = await site.bench.measure(plan)
     timeline = read_timeline(plan.folder / TIMELINE)
     errors = [r for r in timeline if r.error is not None]
-    assert len(timeline) == 44
-    assert [(r.error, r.message) for r in errors] == [(429, "too many requests")] * 11
+    assert len(timeline) >= 44
+    assert [(r.error, r.message) for r in errors] == [(429, "too many requests")] * (
+        len(timeline) // 4
+    )
     assert result.errors == sum(not r.warmup for r in errors)
-    assert result.error_rate == result.errors / 40
+    assert result.error_rate == result.errors / result.requests
     assert result.failure is None
     assert all(plan.limit > r.end - r.start >= 0 for r in errors)
 
@@ -227,7 +271,8 @@ async def test_a_dataset_gives_the_prompts(site: Site) -> None:
     plan = site.plan("ok", scenario="dataset", dataset=str(prompts), requests=8)
     result = await site.bench.measure(plan)
     assert result.failure is None
-    assert result.output_tokens == 8 * 5  # no output length asked for: the server's own
+    # No output length is asked for: the server decides.
+    assert result.output_tokens == result.requests * 5
 
 
 async def test_no_request_is_issued_after_the_time_limit(site: Site) -> None:

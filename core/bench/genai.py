@@ -16,10 +16,11 @@ from typing import Any, Self
 
 import psutil
 
-from core.bench.plan import CLIENT, TIMELINE, BenchError, Plan
+from core.bench.looks import looks
+from core.bench.plan import TIMELINE, BenchError, Plan
 from core.bench.trouble import advice_for
 from core.bench.verdict import Ending, failure_of, last_line
-from core.metrics import Measurement, read_timeline, summarize
+from core.metrics import Measurement, read_timeline
 from core.values import Failure, FailureKind
 
 __all__ = ["Bench", "BenchError", "Plan"]
@@ -108,15 +109,7 @@ class Bench:
             offset = plan.log.stat().st_size if plan.log.exists() else 0
             ending = await self._carry_out(plan, on_start)
         requests = read_timeline(plan.folder / TIMELINE)
-        return summarize(
-            requests,
-            scenario=plan.scenario,
-            concurrency=plan.concurrency,
-            purpose=plan.purpose,
-            limits=plan.limits,
-            client_lag=_client_lag(plan.folder / CLIENT),
-            failure=failure_of(requests, ending, plan, offset),
-        )
+        return looks(plan, failure_of(requests, ending, plan, offset))
 
     async def _until_ready(self) -> None:
         if self._failure:
@@ -237,12 +230,3 @@ def _unstartable(error: OSError) -> Failure:
     kinds[errno.ENOSPC] = FailureKind.DISK
     kind = kinds.get(error.errno or 0, FailureKind.CRASH)
     return Failure(kind, f"the benchmark's launcher cannot be started: {error}", advice_for(kind))
-
-
-def _client_lag(path: Path) -> float | None:
-    """The client's delay in seconds, None when the measurement did not live to write it."""
-    try:
-        lag = json.loads(path.read_text())["lag_p95"]
-    except (OSError, ValueError):
-        return None
-    return None if lag is None else float(lag)

@@ -125,6 +125,7 @@ def _benchmark(plan: Plan, tokenizer: str) -> int:
     from gevent import reinit
 
     from core.bench import hooks
+    from core.bench.traffic import Traffic
 
     reinit()
     words = arguments(plan, tokenizer)
@@ -133,8 +134,7 @@ def _benchmark(plan: Plan, tokenizer: str) -> int:
     _seed(plan.seed)
     # It reports every absent audio metric of every request.
     logging.getLogger("genai_bench.metrics").setLevel(logging.WARNING)
-    load = hooks.Load(plan)
-    hooks.install(load, finish=lambda: _leave(0))
+    hooks.install(Traffic(plan), finish=lambda: _leave(0))
     command: Any = importlib.import_module("genai_bench.cli.cli")
     click: Any = importlib.import_module("click")
     try:

@@ -33,9 +33,12 @@ class Plan:
 
     `url` has no path; `model` is the served name. `requests` is how many to measure after
     the start burst of `concurrency` requests (see `metrics.measured_requests`). No request is
-    issued later than `max_duration` seconds after the first; those in flight are drained.
-    `limit` (seconds) ends the whole measurement. `folder` takes everything genai-bench
-    writes, `log` its output. `limits` are per-request limits in seconds, for attainment.
+    issued later than `max_duration` seconds after the first, unless there would be no steady
+    window to count in; those in flight are drained. `limit` (seconds) ends the whole
+    measurement. `folder` takes everything genai-bench writes, `log` its output. `limits` are
+    per-request limits in seconds, for attainment; `bounds` the SLOs by name: a measurement
+    that cannot meet one any more is ended early. `turn` counts the looks at this load on this
+    start, and `earlier` are the folders of those before, whose requests are pooled with its own.
     """
 
     url: str
@@ -52,13 +55,17 @@ class Plan:
     seed: int
     dataset: str | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    turn: int = 1
+    earlier: tuple[Path, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         # The measurement runs in another working directory: paths must be absolute.
         paths = {"folder": str(self.folder.absolute()), "log": str(self.log.absolute())}
-        return asdict(self) | paths
+        return asdict(self) | paths | {"earlier": [str(one.absolute()) for one in self.earlier]}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Plan:
         values = dict(raw, folder=Path(raw["folder"]), log=Path(raw["log"]))
+        values["earlier"] = tuple(map(Path, raw["earlier"]))
         return cls(**values | {"purpose": Purpose(raw["purpose"])})
