@@ -296,7 +296,7 @@ def test_what_a_person_tries_does_not_hide_that_a_baseline_cannot_work():
 async def test_a_budget_is_in_the_file_and_in_the_plan_at_once(home: Home):
     async with office(home) as desk:
         said = await desk.ask("budget", experiments=3, duration=5400)
-        assert said == "demo: 3 experiments, at most 90m"
+        assert said == "demo: 3 experiments, at most 90m, up to 7 repeats"
         budget = load(home.task_file("t1")).budget
         assert (budget.experiments, budget.duration) == (3, 5400.0)
         task = (await desk.detail()).task

@@ -6,7 +6,8 @@ import asyncio
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from core.engines import registry
 from core.export.table import flag_text
@@ -163,30 +164,62 @@ def _remarks(asked: by_hand.ByHand) -> str:
 
 
 def _budget(old: Budget, arguments: Mapping[str, object]) -> Budget:
-    """What is given takes the place of what there was. A duration of null: no limit."""
-    if not {"experiments", "duration"} & set(arguments):
-        raise AutotunerError("budget: say how many experiments, how long, or both")
-    count = arguments.get("experiments")
-    if count is None:
-        count = old.experiments
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= _MOST:
-        raise AutotunerError(
-            f"budget: experiments: expected a whole number from 1 to {_MOST}, got {count}"
-        )
-    duration = arguments.get("duration", old.duration)
-    if duration is None:
-        return dataclasses.replace(old, experiments=count, duration=None)
-    if not isinstance(duration, int | float) or isinstance(duration, bool):
-        raise AutotunerError(f"budget: duration: expected seconds, got {duration!r}")
-    if not math.isfinite(duration) or not 0.001 <= duration <= _LONGEST:
-        raise AutotunerError(f"budget: duration: expected up to 8760h, got {duration:g} s")
-    return dataclasses.replace(old, experiments=count, duration=float(duration))
+    """What is given takes the place of what there was. A limit of null: none; a count of null:
+    as it was.
+    """
+    if not set(arguments) & {*_COUNTS, *_LIMITS}:
+        raise AutotunerError(f"budget: say one or more of {', '.join([*_COUNTS, *_LIMITS])}")
+    counts = {
+        name: read(name, value)
+        for name, read in _COUNTS.items()
+        if (value := arguments.get(name)) is not None
+    }
+    limits = {
+        name: read(name, arguments[name]) for name, read in _LIMITS.items() if name in arguments
+    }
+    changes: dict[str, Any] = {**counts, **limits}
+    return dataclasses.replace(old, **changes)
+
+
+def _count(low: int) -> Callable[[str, object], int]:
+    def read(name: str, value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= _MOST:
+            raise AutotunerError(
+                f"budget: {name}: expected a whole number from {low} to {_MOST}, got {value}"
+            )
+        return value
+
+    return read
+
+
+def _limit(least: float, most: float, unit: str) -> Callable[[str, object], float | None]:
+    def read(name: str, value: object) -> float | None:
+        if value is None:
+            return None
+        plain = None if isinstance(value, bool) else value
+        found = float(plain) if isinstance(plain, int | float) else math.nan
+        if not least <= found <= most:
+            raise AutotunerError(
+                f"budget: {name}: expected {unit} from {least:g} to {most:g}, got {value!r}"
+            )
+        return found
+
+    return read
+
+
+_COUNTS = {"experiments": _count(1), "repeats": _count(0)}
+_LIMITS = {
+    "duration": _limit(0.001, _LONGEST, "seconds"),
+    "gpu_hours": _limit(0.001, _MOST, "GPU-hours"),
+}
 
 
 def _budget_text(budget: Budget) -> str:
     count = f"{budget.experiments} experiment{'s' if budget.experiments > 1 else ''}"
-    limit = f"at most {write_seconds(budget.duration)}" if budget.duration else "no time limit"
-    return f"{count}, {limit}"
+    limits = [f"at most {write_seconds(budget.duration)}"] if budget.duration else []
+    limits += [f"at most {budget.gpu_hours:g} GPU-hours"] if budget.gpu_hours else []
+    repeats = f"up to {budget.repeats} repeats" if budget.repeats else "no repeats"
+    return ", ".join([count, *(limits or ["no time limit"]), repeats])
 
 
 def _consequence(state: TaskState, *, left: bool, untried: bool) -> str:

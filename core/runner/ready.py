@@ -19,11 +19,12 @@ _POLL = 0.1
 
 
 class EngineFailed(Exception):
-    """The start failed; carries why."""
+    """The start failed; carries why. `under_load`: it had served before."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, *, under_load: bool = False) -> None:
         super().__init__(failure.message)
         self.failure = failure
+        self.under_load = under_load
 
 
 class PhaseFollower:

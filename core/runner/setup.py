@@ -16,6 +16,7 @@ from core.search.base import Strategy
 from core.settings import Settings
 from core.space import Space
 from core.task import Task
+from core.values import Configuration, Purpose, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,19 @@ class Setup:
     @property
     def folder(self) -> Path:
         return self.home.task(self.id)
+
+    def start(self, number: int, attempt: int) -> Path:
+        """Where everything of one start is kept."""
+        return self.home.start(self.id, number, attempt)
+
+    def measurement(self, scenario: str, concurrency: int, purpose: Purpose, turn: int) -> str:
+        """The name of one measurement's folder in its start's."""
+        place = self.task.workload.scenarios.index(scenario)
+        return f"{purpose}-s{place}-c{concurrency}-{turn}"
+
+    def gpus(self, parameters: Mapping[str, Scalar]) -> int:
+        """How many GPUs a configuration takes, at least 1."""
+        return self.engine.gpus(Configuration.of(self.task.engine, parameters))
 
     @property
     def log(self) -> Path:

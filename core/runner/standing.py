@@ -61,6 +61,7 @@ def verdict(
     if baseline is None or baseline.score is None or best.score is None:
         return best.number, VerdictView("unconfirmed")
     if best is baseline:
-        return best.number, VerdictView("not_better", delta=0.0)
+        note = "nothing that was tried beats the baseline so far"
+        return best.number, VerdictView("unconfirmed", delta=0.0, note=note)
     delta = score.gain(objective, best.score, baseline.score)
     return best.number, VerdictView("unconfirmed", delta=delta)

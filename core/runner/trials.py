@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from core import score
@@ -10,7 +11,7 @@ from core.runner.standing import INFRASTRUCTURE
 from core.search.base import Trial
 from core.store.reader import Reader
 from core.store.views import ExperimentView
-from core.values import Configuration
+from core.values import Configuration, Purpose
 
 
 class Trials:
@@ -48,14 +49,32 @@ class Trials:
         return outcome(setup, full).violation if full else 0.0
 
 
+def _counting(experiment: ExperimentView) -> list[bool]:
+    """Which measurements a score may rest on: the search's, the newest of each load."""
+    newest = {
+        (view.data.scenario, view.data.concurrency): place
+        for place, view in enumerate(experiment.measurements)
+        if view.data.purpose is Purpose.SEARCH
+    }
+    kept = set(newest.values())
+    return [place in kept for place in range(len(experiment.measurements))]
+
+
 def configuration(setup: Setup, experiment: ExperimentView) -> Configuration:
     return Configuration.of(setup.task.engine, experiment.parameters)
 
 
 def outcome(setup: Setup, experiment: ExperimentView) -> score.Outcome:
-    """What an experiment with its measurements came to."""
-    task, gpus = setup.task, setup.engine.gpus(configuration(setup, experiment))
+    """What an experiment came to by the measurements of its search.
+
+    A load that was looked at twice counts as what both looks came to; the numbers of `chosen`
+    and `picked` are places among all measurements of the experiment.
+    """
+    task, gpus = setup.task, setup.gpus(experiment.parameters)
+    judged = [score.judge(v.data, task.slo, task.objective, gpus) for v in experiment.measurements]
     judged = [
-        score.judge(view.data, task.slo, task.objective, gpus) for view in experiment.measurements
+        one if counts else dataclasses.replace(one, value=None)
+        for one, counts in zip(judged, _counting(experiment), strict=True)
     ]
-    return score.outcome(judged, task.objective, task.workload.scenarios)
+    work = task.workload
+    return score.outcome(judged, task.objective, work.scenarios, work.weights)

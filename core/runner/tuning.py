@@ -13,12 +13,13 @@ from core.bench.genai import Bench, BenchError
 from core.engines import registry
 from core.engines.boxes import Host
 from core.paths import Home
-from core.runner.attempt import Attempt, Paused
+from core.runner.at_work import AtWork
+from core.runner.confirmation import Confirmation
+from core.runner.costs import Costs, costs
 from core.runner.gpus import Keeper
 from core.runner.setup import Setup
-from core.runner.standing import broken, verdict
-from core.runner.trials import Trials, outcome
-from core.runner.weights import Weights
+from core.runner.standing import broken
+from core.runner.trials import Trials
 from core.search.base import Suggestion
 from core.search.choose import strategy
 from core.space import build
@@ -26,19 +27,9 @@ from core.store.journal import Journal
 from core.store.reader import Reader
 from core.store.views import ExperimentView
 from core.task import load
-from core.values import (
-    AutotunerError,
-    ExperimentState,
-    Failure,
-    FailureKind,
-    StartReason,
-    TaskState,
-)
+from core.values import AutotunerError, Failure, TaskState
 
 log = logging.getLogger("autotuner.runner")
-
-# A leased port can be taken by a stranger between the look and the start.
-_PORT_TRIES = 3
 
 
 class _Overtaken(Exception):
@@ -66,17 +57,13 @@ class Tuning:
         self.ended = asyncio.Event()
         self.begun: float | None = None
         self._turn = turn
-        self._keeper = keeper
-        self._weights = Weights()
         self._home = home
         self._journal = journal
         self._reader = reader
         self._trials = Trials(reader)
+        self._confirmation = Confirmation(journal, reader)
         self._pausing = asyncio.Event()
-        self._running: asyncio.Task[Failure | None] | None = None
-        self._number = 0
-        self._skipped = False
-        self._closed = asyncio.Event()
+        self._work = AtWork(journal, reader, keeper, task, self._pausing)
         self._read: tuple[int, ...] = ()  # the task's file as it was read
 
     def pause(self) -> None:
@@ -84,14 +71,8 @@ class Tuning:
         self._pausing.set()
 
     async def skip(self) -> int | None:
-        """End the running experiment as cancelled; None when there is none."""
-        if self._running is None or self._running.done():
-            return None
-        number, self._skipped = self._number, True
-        self._closed.clear()
-        self._running.cancel()
-        await self._closed.wait()
-        return number
+        """End the experiment at work; its number, None when there is none."""
+        return await self._work.skip()
 
     async def run(self) -> None:
         """Until the strategy or the budget ends, a pause, or a failure no configuration cures."""
@@ -168,8 +149,10 @@ class Tuning:
         return None if limit is None or self.begun is None else self.begun + limit
 
     async def _step(self, setup: Setup, bench: Bench) -> bool:
-        """One experiment; False when the task has ended or was paused."""
+        """One experiment or one repeat; False when the task has ended or was paused."""
         experiments = await self._journal.experiments(self.task_id)
+        spending = await costs(setup, self._journal)
+        await self._expect(setup, experiments, spending)
         number = next((e.number for e in experiments if not e.state.final), None)
         if number is None and (failure := broken(experiments)):
             return not await self._ends(TaskState.FAILED, failure)
@@ -177,29 +160,41 @@ class Tuning:
             await self._journal.set_task(self.task_id, TaskState.PAUSED)
             return False
         try:
-            number = await self._new(setup, experiments) if number is None else number
+            number = await self._new(setup, experiments, spending) if number is None else number
         except _Overtaken:
             return True
-        if number is None:
-            return not await self._finished(experiments)
         began = time.monotonic()
         try:
-            await self._experiment(setup, bench, number)
-        except Paused:
-            await self._journal.set_experiment(self.task_id, number, ExperimentState.INTERRUPTED)
-        except BenchError as error:
-            await self._close(number, ExperimentState.FAILED, error.failure)
-            raise
+            if number is not None:
+                await self._work.try_out(setup, bench, number)
+            elif found := await self._confirmation.next(setup, experiments, spending):
+                await self._work.repeat(setup, bench, *found)
+            else:
+                return not await self._finished(experiments)
         finally:
             await self._journal.spend(self.task_id, time.monotonic() - began)
         return True
 
-    async def _new(self, setup: Setup, experiments: Sequence[ExperimentView]) -> int | None:
+    async def _expect(
+        self, setup: Setup, experiments: Sequence[ExperimentView], spending: Costs
+    ) -> None:
+        """When the task will have ended, by what its steps took so far."""
+        found = await self._reader.find(self.task_id)
+        planned = found.planned if found and found.planned else setup.task.budget.experiments
+        left = max(0, planned - sum(e.state.final for e in experiments))
+        seconds = left * spending.experiment + self._confirmation.left(setup, spending)
+        ends = time.time() + seconds
+        if found and found.deadline is not None:
+            ends = min(ends, found.deadline)
+        await self._journal.set_task(self.task_id, expected=ends)
+
+    async def _new(
+        self, setup: Setup, experiments: Sequence[ExperimentView], spending: Costs
+    ) -> int | None:
         """The number of a new experiment; None when there is no more to try."""
-        number, budget = len(experiments), setup.task.budget
-        spent = await self._journal.spent(self.task_id)
-        over = budget.duration is not None and spent >= budget.duration
-        if number >= budget.experiments or over or await self._journal.only_open(self.task_id):
+        number, over = len(experiments), not spending.search_goes_on(setup)
+        over = over or number >= setup.task.budget.experiments
+        if (over and number > 0) or await self._journal.only_open(self.task_id):
             return None
         suggestion: Suggestion | None = Suggestion(setup.space.baseline, "baseline: the defaults")
         if number > 0:
@@ -214,57 +209,6 @@ class Tuning:
         ):  # fmt: skip
             raise _Overtaken
         return number
-
-    async def _experiment(self, setup: Setup, bench: Bench, number: int) -> None:
-        """Start it (again, when a stranger took the port), measure it, write its score."""
-        failure: Failure | None = None
-        for attempt in range(_PORT_TRIES):
-            failure = await self._attempt(setup, bench, number, retry=attempt > 0)
-            if failure is None or failure.kind is not FailureKind.PORT:
-                break
-        if self._skipped:
-            self._skipped = False
-            await self._close(number, ExperimentState.CANCELLED)
-            return
-        await self._score(setup, number, failure)
-
-    async def _attempt(
-        self, setup: Setup, bench: Bench, number: int, *, retry: bool
-    ) -> Failure | None:
-        experiment = await self._found(number)
-        again = retry or bool(experiment.starts)
-        reason = StartReason.RETRY if again else StartReason.SEARCH
-        attempt = Attempt(setup, self._journal, bench, self._keeper, self._weights, self._pausing)
-        self._number = number
-        self._running = asyncio.ensure_future(attempt.run(experiment, reason))
-        try:
-            return await self._running
-        except asyncio.CancelledError:
-            if self._skipped:
-                return None
-            raise
-
-    async def _score(self, setup: Setup, number: int, failure: Failure | None) -> None:
-        result = outcome(setup, await self._found(number))
-        failure = failure or result.failure
-        if failure:
-            await self._close(number, ExperimentState.FAILED, failure)
-        else:
-            state = ExperimentState.SUCCEEDED if result.feasible else ExperimentState.INFEASIBLE
-            await self._close(
-                number, state, score=result.score, feasible=result.feasible, chosen=result.chosen
-            )
-        experiments = await self._journal.experiments(self.task_id)
-        best, said = verdict(experiments, setup.task.objective)
-        await self._journal.set_best(self.task_id, best, said)
-
-    async def _close(
-        self, number: int, state: ExperimentState, failure: Failure | None = None, **fields: object
-    ) -> None:
-        await self._journal.set_experiment(
-            self.task_id, number, state, failure=failure, ended=time.time(), **fields
-        )
-        self._closed.set()
 
     async def _finished(self, experiments: Sequence[ExperimentView]) -> bool:
         """Completed when anything was measured; failed when nothing was."""
@@ -283,10 +227,5 @@ class Tuning:
 
     async def _end(self, state: TaskState, failure: Failure | None) -> None:
         await self._journal.set_task(
-            self.task_id, state, failure=failure, ended=time.time(), note=""
+            self.task_id, state, failure=failure, ended=time.time(), note="", expected=None
         )
-
-    async def _found(self, number: int) -> ExperimentView:
-        found = await self._reader.experiment(self.task_id, number)
-        assert found is not None  # the runner itself wrote it and never removes one
-        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,14 +36,28 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """How a value stands to its limit. `excess` is how far beyond it is, relative to the limit
+    (0.38 = 38 %); 0 or less when the limit is met.
+    """
+
+    value: float
+    limit: float
+    excess: float
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an experiment came to. `chosen` indexes the measurement that gave `score`."""
+    """What an experiment came to. `chosen` indexes the measurement that gave `score`, `picked`
+    has that of each scenario, at its best load.
+    """
 
     score: float | None
     feasible: bool
     violation: float = 0.0
     chosen: int | None = None
     failure: Failure | None = None
+    picked: tuple[int, ...] = ()
 
 
 def unit(objective: Objective) -> str:
@@ -71,11 +86,38 @@ def judge(data: Measurement, slo: Slo, objective: Objective, gpus: int) -> Judge
         value = _metric(data, name)
         if value is not None and (excess := _excess(name, value, limit)) > 0:
             over[_breach(name, value, limit)] = excess
+    if data.saturated:
+        over[data.stopped or "over-saturated"] = 1.0
     if data.failure is not None:
         over[f"{data.failure.kind}: {data.failure.message}"] = 1.0
     void = data.requests == 0 or data.errors >= data.requests
     value = None if void else objective_value(data, objective, gpus)
     return Judged(data, value, max(over.values(), default=0.0), tuple(over))
+
+
+def gaps(data: Measurement, slo: Slo) -> dict[str, Gap]:
+    """How far a measurement is from each limit whose metric has a value, in their order."""
+    found = {}
+    for name, limit in slo.limits.items():
+        value = _metric(data, name)
+        if value is not None:
+            found[name] = Gap(value, limit, _excess(name, value, limit))
+    return found
+
+
+def strains(data: Measurement, slo: Slo) -> dict[str, float]:
+    """How much of each limit is used up, 1 = all of it, for the limits that more load strains.
+
+    For a share of requests that is to be reached: how much of the misses that it allows.
+    """
+    found = {}
+    for name, limit in slo.limits.items():
+        value = _metric(data, name)
+        if value is None or name == "throughput_min":
+            continue
+        used, allowed = (1 - value, 1 - limit) if name == "attainment" else (value, limit)
+        found[name] = used / allowed if allowed else (math.inf if used > 0 else 0.0)
+    return found
 
 
 def objective_value(data: Measurement, objective: Objective, gpus: int) -> float | None:
@@ -93,8 +135,17 @@ def objective_value(data: Measurement, objective: Objective, gpus: int) -> float
     return throughput
 
 
-def outcome(judged: Sequence[Judged], objective: Objective, scenarios: Sequence[str]) -> Outcome:
-    """A configuration is as good as its worst scenario, each at its best load."""
+def outcome(
+    judged: Sequence[Judged],
+    objective: Objective,
+    scenarios: Sequence[str],
+    weights: Sequence[float] = (),
+) -> Outcome:
+    """A configuration is as good as its worst scenario, each at its best load.
+
+    With `weights`, one for each scenario: as the weighted mean of their values; a limit that
+    one of them misses is missed.
+    """
     picked = []
     for scenario in scenarios:
         own = [i for i, j in enumerate(judged) if j.data.scenario == scenario]
@@ -104,7 +155,13 @@ def outcome(judged: Sequence[Judged], objective: Objective, scenarios: Sequence[
         picked.append(max(own, key=lambda i: _rank(judged[i], objective)))
     worst = min(picked, key=lambda i: _rank(judged[i], objective))
     chosen = judged[worst]
-    return Outcome(chosen.value, chosen.feasible, chosen.violation, worst)
+    score = _weighted([judged[i] for i in picked], weights) if weights else chosen.value
+    return Outcome(score, chosen.feasible, chosen.violation, worst, picked=tuple(picked))
+
+
+def _weighted(judged: Sequence[Judged], weights: Sequence[float]) -> float:
+    values = [one.value or 0.0 for one in judged]
+    return math.fsum(w * v for w, v in zip(weights, values, strict=True)) / math.fsum(weights)
 
 
 def rank(result: Outcome, objective: Objective) -> tuple[int, float, float]:

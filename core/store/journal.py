@@ -14,8 +14,14 @@ from core.metrics import Measurement
 from core.store.connection import connect
 from core.store.requests import Command as Command  # a part of the journal; others read it here
 from core.store.requests import Requests
-from core.store.rows import experiment_views, failure_text, measurement_columns, verdict_text
-from core.store.views import ExperimentView, VerdictView
+from core.store.rows import (
+    confirmed_text,
+    experiment_views,
+    failure_text,
+    measurement_columns,
+    verdict_text,
+)
+from core.store.views import ConfirmedView, ExperimentView, VerdictView
 from core.store.writing import delete, event, experiment, insert, next_number, update
 from core.values import (
     Configuration,
@@ -86,6 +92,23 @@ class Journal(Requests):
         fields = {"best": best, "verdict": verdict_text(verdict)}
         async with self.transaction() as db:
             await update(db, "tasks", {"id": task}, fields)
+
+    async def set_confirmed(self, task: str, number: int, confirmed: ConfirmedView | None) -> None:
+        """What the repeats of an experiment came to so far."""
+        fields = {"confirmed": confirmed_text(confirmed)}
+        async with self.transaction() as db:
+            await update(db, "experiments", {"task": task, "number": number}, fields)
+            await event(db, "experiment.confirmed", task, number, {})
+
+    async def skip_repeat(self, task: str, number: int) -> None:
+        """A person wants no further repeats of an experiment: its interrupted one says so."""
+        async with self.transaction() as db:
+            await db.execute(
+                "UPDATE starts SET state = 'cancelled' WHERE task = ? AND number = ?"
+                " AND reason = 'confirm' AND state = 'interrupted'",
+                (task, number),
+            )
+            await event(db, "start.cancelled", task, number, {})
 
     async def spend(self, task: str, seconds: float) -> None:
         """Add working time to what the budget's duration is held against."""
@@ -232,7 +255,10 @@ class Journal(Requests):
     ) -> None:
         fields = dataclasses.asdict(key) | dict(measurement_columns(data))
         fields |= {"feasible": feasible, "breaches": json.dumps(breaches)}
-        detail = {"scenario": data.scenario, "concurrency": data.concurrency}
+        detail = {
+            "scenario": data.scenario, "concurrency": data.concurrency, "attempt": key.attempt,
+            "purpose": data.purpose, "turn": data.turn,
+        }  # fmt: skip
         async with self.transaction() as db:
             await insert(db, "measurements", fields)
             await event(db, "measurement", key.task, key.number, detail)

@@ -19,8 +19,11 @@ REVISION = """SELECT MAX(
 # Without a number: about the whole task, or about every task.
 _CHANGED = """SELECT DISTINCT number FROM events WHERE task = :task AND id > :since
     UNION SELECT number FROM events WHERE task IS NULL AND id > :since"""
-_BRIEFS = """SELECT number, state, score, feasible, ended FROM experiments
-    WHERE task = :task"""
+# One that is started again to confirm it keeps its state.
+_BRIEFS = """SELECT number, state, score, feasible, ended, EXISTS (
+        SELECT 1 FROM starts s WHERE s.task = experiments.task AND s.number = experiments.number
+        AND s.state = 'running') AS running
+    FROM experiments WHERE task = :task"""
 _SOME = " AND number IN (SELECT value FROM json_each(:numbers))"
 _TRIED = """SELECT COUNT(*) AS tried, MAX(rowid) AS last FROM experiments
     WHERE task = :task AND NOT baseline AND rowid > :last"""
@@ -113,9 +116,9 @@ class Standing:
         self.revision = revision
 
     def _add(self, rows: Iterable[Row]) -> None:
-        for number, state, score, feasible, ended in rows:
+        for number, state, score, feasible, ended, running in rows:
             self._states[number] = state
-            _put(self._working, number, state in _AT_WORK)
+            _put(self._working, number, state in _AT_WORK or bool(running))
             _put(self._final, number, state in _FINAL)
             if feasible and score is not None and ended is not None:
                 self._met[number] = (ended, number, score)

@@ -64,7 +64,8 @@ class Requests(Writer):
         one, values = ("", ()) if number is None else (" AND number = ?", (number,))
         async with self.transaction() as db:
             cursor = await db.execute(
-                "UPDATE experiments SET state = 'pending', failure = NULL, ended = NULL"
+                "UPDATE experiments SET state = 'pending', failure = NULL, started = NULL,"
+                " ended = NULL"
                 f" WHERE task = ? AND state = 'failed'{one}",
                 (task, *values),
             )
