@@ -115,10 +115,10 @@ class Api:
         if sequence.blocks > self._setup.memory.kv_blocks:
             raise bad("The request needs more KV cache than there is.")
 
-        def wrote(tokens: int, ended: bool) -> None:
-            self._timeline.wrote(served, tokens, ended=ended)
+        def writes(tokens: int, ended: bool) -> None:
+            self._timeline.writes(served, tokens, ended=ended)
 
-        answer = ChatAnswer(chat, connection, self._setup.options.name, number, wrote)
+        answer = ChatAnswer(chat, connection, self._setup.options.name, number, writes)
         self._run(sequence, connection, answer.tell)
 
     def _embeddings(self, request: Request, connection: Connection) -> None:

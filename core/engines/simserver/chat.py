@@ -95,7 +95,8 @@ def _max_tokens(body: dict[str, object], left: int) -> int:
 class ChatAnswer:
     """The answer to one chat request, written token by token or all at once.
 
-    `wrote` is called with the tokens that each write held, and whether it was the last one.
+    `writes` is called with the tokens of each write, and whether it is the last one, at the
+    moment before: a client's time of the same token is never the earlier one.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class ChatAnswer:
         connection: Connection,
         model: str,
         number: int,
-        wrote: Callable[[int, bool], None],
+        writes: Callable[[int, bool], None],
     ) -> None:
         self._request = request
         self._connection = connection
@@ -113,7 +114,7 @@ class ChatAnswer:
         self._id = f"chatcmpl-{number:032x}"
         self._created = int(time.time())
         self._words: list[str] = []
-        self._wrote = wrote
+        self._writes = writes
         self._before, self._after = self._template()
 
     def tell(self, sequence: Sequence) -> None:
@@ -127,8 +128,9 @@ class ChatAnswer:
             self._end(sequence, word)
         else:
             data = frame(b"%b%b%b" % (self._before, word.encode(), self._after))
-            self._connection.write(self._opening(sequence) + data)
-            self._wrote(1, False)
+            data = self._opening(sequence) + data
+            self._writes(1, False)
+            self._connection.write(data)
 
     def _template(self) -> tuple[bytes, bytes]:
         """What stands before and after the word in every event but the last."""
@@ -147,16 +149,16 @@ class ChatAnswer:
         if self._request.usage:
             chunk = {**self._head("chat.completion.chunk"), "choices": []}
             data += frame(_event({**chunk, "usage": self._usage(sequence)}))
+        self._writes(1, True)
         self._connection.write(data + frame(b"data: [DONE]\n\n"))
-        self._wrote(1, True)
         self._connection.end_stream()
 
     def _complete(self, sequence: Sequence) -> None:
         message = {"role": "assistant", "content": "".join(self._words).strip()}
         choice = {"index": 0, "message": message, "finish_reason": self._reason()}
         head = self._head("chat.completion")
+        self._writes(sequence.produced, True)
         self._connection.respond_json({**head, "choices": [choice], "usage": self._usage(sequence)})
-        self._wrote(sequence.produced, True)
 
     def _event(self, delta: dict[str, str], reason: str | None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}

@@ -48,8 +48,8 @@ class Timeline:
         self._requests.append(served)
         return served
 
-    def wrote(self, served: Served, tokens: int, *, ended: bool) -> None:
-        """`tokens` more have just been handed to the transport."""
+    def writes(self, served: Served, tokens: int, *, ended: bool) -> None:
+        """`tokens` more are being handed to the transport."""
         now = time.monotonic() + _OFFSET
         served.first = now if served.first is None else served.first
         served.last = now

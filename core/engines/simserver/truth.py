@@ -15,6 +15,7 @@ from core.engines.simserver.roofline import Speed
 from core.engines.simserver.scheduler import Scheduler, Sequence
 
 _THINK_SECONDS = 0.003  # from the last token to the next request's arrival
+_STAGGER_SECONDS = 0.002  # between the first requests of two clients
 _WARM_ROUNDS, _ROUNDS = 2, 6
 
 
@@ -52,7 +53,8 @@ def predict(
 ) -> Prediction:
     """The steady state of `concurrency` clients. The scheduler must be new."""
     tally = _Tally()
-    arrivals = [(0.0, number) for number in range(concurrency)]
+    # A client opens its connections one after the other: two first steps are never shared by all.
+    arrivals = [(number * _STAGGER_SECONDS, number) for number in range(concurrency)]
     clients = [_Client() for _ in range(concurrency)]
     now = 0.0
     while len(tally.ended) < concurrency * (_WARM_ROUNDS + _ROUNDS):
