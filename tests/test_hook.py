@@ -187,16 +187,16 @@ def test_it_is_told_the_result_in_numbers_and_in_a_line():
         "AUTOTUNER_SCORE": "1000",
         "AUTOTUNER_UNIT": "tok/s",
         "AUTOTUNER_GAIN": "0.4286",
-        "AUTOTUNER_SUMMARY": "demo completed (simulated): best is #1 with 1000.0 tok/s, "
-        "+42.9% against the baseline",
+        "AUTOTUNER_SUMMARY": "demo completed (simulated): best is #1 with 1000.0 tok/s; "
+        "unconfirmed: measured once, #1 looks 43 % better than the baseline",
     }
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"best": 0, "verdict": VerdictView("not_better", 0.0)}, ", the baseline"),
-        ({"best": None, "best_score": None}, "no configuration met the limits"),
+        ({"best": 0, "verdict": VerdictView("not_better", 0.0)}, "#0, the baseline, with"),
+        ({"best": None, "best_score": None}, "nothing met the limits"),
         ({"best": None, "best_score": None, "verdict": None}, "no result"),
         (
             {

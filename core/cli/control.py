@@ -8,8 +8,8 @@ import time
 import click
 
 from core.cli.group import cli, find_home, wait_for
-from core.cli.words import duration
 from core.client import Client
+from core.export.figures import duration
 from core.paths import Home
 from core.store.lock import runner_status
 from core.values import AutotunerError

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from core.export.figures import low, plain
+from core.export.reasons import failure_text, reason
 from core.export.table import flag_text, score_text
-from core.store.views import ExperimentView, PhaseView, TaskDetail
-from core.values import Event, Scalar
+from core.metrics import Measurement
+from core.store.views import ExperimentView, MeasurementView, PhaseView, TaskDetail
+from core.values import Event, Scalar, StartReason
 
 
 class Follower:
@@ -56,8 +59,10 @@ def _about(event: Event, experiment: ExperimentView, detail: TaskDetail) -> str 
     match event.kind:
         case "experiment.pending":
             return f"{_flags(experiment.parameters)} – {experiment.reason}"
+        case "start.running" | "start.failed" if _repeat(event, experiment):
+            return _confirmed(event, experiment)
         case "start.phase":
-            return f"{event.detail['phase']}"
+            return f"{_repeat(event, experiment)}{event.detail['phase']}"
         case "measurement":
             return _measured(event, experiment)
         case "experiment.succeeded":
@@ -75,23 +80,49 @@ def _flags(parameters: dict[str, Scalar]) -> str:
     return " ".join(f"{n}={flag_text(v)}" for n, v in parameters.items()) or "the engine's defaults"
 
 
+def _repeat(event: Event, experiment: ExperimentView) -> str:
+    """`confirming, repeat 2: ` for what happened on a start that confirms; else nothing."""
+    attempt = event.detail.get("attempt")
+    own = [start.attempt for start in experiment.starts if start.reason is StartReason.CONFIRM]
+    return f"confirming, repeat {own.index(attempt) + 1}: " if attempt in own else ""
+
+
+def _confirmed(event: Event, experiment: ExperimentView) -> str:
+    prefix = _repeat(event, experiment)
+    if event.kind == "start.running":
+        return f"{prefix}{_flags(experiment.parameters)}"
+    failure = next(s.failure for s in experiment.starts if s.attempt == event.detail["attempt"])
+    return f"{prefix}failed" + (f", {failure_text(failure)}" if failure else "")
+
+
 def _measured(event: Event, experiment: ExperimentView) -> str | None:
-    for view in experiment.measurements:
-        data = view.data
-        if (data.scenario, data.concurrency) != (
-            event.detail["scenario"], event.detail["concurrency"],
-        ):  # fmt: skip
-            continue
-        speed = "–" if data.throughput is None else f"{data.throughput:.1f}"
-        ttft, tpot = (
-            "–" if d.p95 is None else f"{d.p95 * 1000:.1f}" for d in (data.ttft, data.tpot)
-        )
-        mark = "" if view.feasible else "  ✖ " + "; ".join(view.breaches)
-        return (
-            f"{data.scenario} at {data.concurrency}: {speed} tok/s, "
-            f"ttft p95 {ttft} ms, tpot p95 {tpot} ms{mark}"
-        )
-    return None
+    """What came of one measurement, and what is wrong with it."""
+    view = next((v for v in experiment.measurements if _is_of(v, event)), None)
+    if view is None:
+        return None
+    data, against = view.data, reason(view, None)
+    look = "second look: " if data.turn > 1 else ""
+    ending = f"  ✖ {against}" if against else f"  {data.stopped}" if data.stopped else ""
+    return (
+        f"{_repeat(event, experiment)}{look}{data.scenario} at {data.concurrency}: "
+        f"{plain(data.throughput)} tok/s, {_latency('ttft', data)}, {_latency('tpot', data)}"
+        f"{ending}"
+    )
+
+
+def _latency(metric: str, data: Measurement) -> str:
+    value: float | None = getattr(data, metric).p95
+    mark = " (low n)" if value is not None and low(data, "p95") else ""
+    return f"{metric} p95 {plain(value, 1, 1000)} ms{mark}"
+
+
+def _is_of(view: MeasurementView, event: Event) -> bool:
+    """Whether an event is about this measurement: one load may have been measured often."""
+    known = {
+        "scenario": view.data.scenario, "concurrency": view.data.concurrency,
+        "attempt": view.start, "purpose": view.data.purpose, "turn": view.data.turn,
+    }  # fmt: skip
+    return all(event.detail.get(name, value) == value for name, value in known.items())
 
 
 def _breaches(experiment: ExperimentView) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 
 from core.cli.group import cli, find_home, wait_for
-from core.cli.words import clock, headline, summary
-from core.export.command import winner_spec
-from core.export.document import document, listing
-from core.export.table import csv_text, score_text, text_table
+from core.cli.words import headline, summary
+from core.export import files
+from core.export.document import listing
+from core.export.evidence import asked
+from core.export.figures import clock
+from core.export.table import score_text, text_table
 from core.logs import sanitize
 from core.paths import Home
 from core.store.reader import Reader
@@ -54,13 +56,18 @@ async def _ls(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(task: str, as_json: bool) -> None:
     """One task: every experiment with its score, the best, what failed and why."""
-    detail = wait_for(found(find_home(), task))
+    home = find_home()
+    detail = wait_for(found(home, task))
     if as_json:
-        click.echo(json.dumps(document(detail), indent=2))
+        click.echo(files.text(home, detail, "json"), nl=False)
     else:
-        click.echo(headline(detail.task))
-        click.echo(text_table(detail))
-        click.echo(summary(detail))
+        click.echo(shown(home, detail))
+
+
+def shown(home: Home, detail: TaskDetail) -> str:
+    """A task in plain text: what it is, the table, what came of it."""
+    wanted = asked(home, detail.task.id)
+    return "\n".join([headline(detail.task), text_table(detail, wanted), summary(detail, wanted)])
 
 
 @cli.command()
@@ -123,23 +130,19 @@ def _print_from(path: Path, offset: int) -> int:
 @cli.command()
 @click.argument("task")
 @click.option(
-    "--format", "kind", type=click.Choice(["command", "csv", "json"]), required=True,
-    help="command: what starts the best; csv, json: every measurement.",
+    "--format", "kind", type=click.Choice(list(files.ENDINGS)), required=True,
+    help="command: what starts the best; csv, json: every measurement; md: a report.",
 )  # fmt: skip
 @click.option("-o", "output", type=click.Path(path_type=Path), help="A file instead of stdout.")
 def export(task: str, kind: str, output: Path | None) -> None:
-    """The best configuration's command, or all results."""
+    """The best configuration's command, all results, or a report, each with its verdict."""
     home = find_home()
-    detail = wait_for(found(home, task))
-    if kind == "command":
-        text = winner_spec(home, detail).shell()
-    else:
-        text = csv_text(detail).rstrip("\n") if kind == "csv" else json.dumps(document(detail))
+    text = files.text(home, wait_for(found(home, task)), kind)
     if output is None:
-        click.echo(text)
+        click.echo(text, nl=False)
         return
     try:
-        output.write_text(text + "\n", encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror})") from None
 

@@ -14,20 +14,20 @@ import click
 
 from core.cli.follow import Follower
 from core.cli.group import cli, find_home, open_console, wait_for
-from core.cli.results import found
-from core.cli.words import duration, headline, summary
+from core.cli.results import found, shown
 from core.client import Client
 from core.engines import registry
-from core.export.command import winner_spec
-from core.export.document import document
-from core.export.table import text_table
+from core.export import files
+from core.export.figures import count, duration
 from core.paths import Home
+from core.score import LEAST_REPEATS
 from core.space import build
 from core.store.reader import Reader
 from core.task import Task, load, parse
 
 if TYPE_CHECKING:
     from core.doctor.check import Report
+    from core.doctor.plan import Confirmation, Plan
 
 _POLL = 0.25
 
@@ -86,15 +86,13 @@ def _submit_and_follow(task: Task, as_json: bool) -> int:
         return 130
     detail = wait_for(found(home, name))
     if as_json:
-        click.echo(json.dumps(document(detail), indent=2))
+        click.echo(files.text(home, detail, "json"), nl=False)
         return 0 if detail.task.best is not None else 1
-    click.echo(headline(detail.task))
-    click.echo(text_table(detail))
-    click.echo(summary(detail))
+    click.echo(shown(home, detail))
     if detail.task.best is None:
         return 1
     click.echo("run it with:")
-    click.echo(f"  {winner_spec(home, detail).shell()}")
+    click.echo(f"  {files.command(home, detail)}")
     return 0
 
 
@@ -122,8 +120,28 @@ def _print_report(report: Report) -> None:
             click.echo(f"{'':<21} {item.advice}")
     plan = report.plan
     click.echo(f"plan     {plan.experiments} experiments of {plan.configurations} configurations")
-    for rule, count in plan.removed.items():
-        click.echo(f"         {count} ruled out by: {rule}")
-    click.echo(f"         at most about {duration(plan.seconds)} when a start takes a minute")
+    for rule, removed in plan.removed.items():
+        click.echo(f"         {removed} ruled out by: {rule}")
+    click.echo(f"         {_cost(plan)} when a start takes a minute")
+    click.echo(f"         confirmation: {_confirmation(plan.confirmation)}")
     click.echo("baseline command:")
     click.echo(f"  {plan.baseline}")
+
+
+def _cost(plan: Plan) -> str:
+    hours = "" if plan.gpu_hours is None else f", {plan.gpu_hours:.2g} GPU-hours,"
+    return f"at most about {duration(plan.seconds)}{hours}"
+
+
+def _confirmation(planned: Confirmation) -> str:
+    if not planned.repeats:
+        return "off: the verdict will be unconfirmed"
+    if not planned.configurations:
+        return "nothing to hold the baseline against"
+    least = min(LEAST_REPEATS, planned.repeats)
+    times = f"{least} to {planned.repeats}" if least < planned.repeats else str(least)
+    others = count(planned.configurations, "configuration")
+    return (
+        f"{times} repeat{'s' if times != '1' else ''} of up to {others} and the baseline, "
+        f"at most about {duration(planned.seconds)} of it"
+    )

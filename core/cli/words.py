@@ -1,31 +1,14 @@
-"""How states, times and verdicts are said in plain text."""
+"""How states and verdicts are said in plain text."""
 
 from __future__ import annotations
 
-import time
-
+from core.export.closest import closest
+from core.export.figures import count, duration
+from core.export.picked import repeats, score_of
 from core.export.table import score_text
+from core.export.verdict import nearest_text, verdict_text
 from core.store.views import TaskDetail, TaskView
-
-_VERDICTS = {
-    "not_better": "nothing beats the baseline",
-    "unconfirmed": "measured once, unconfirmed",
-}
-
-
-def clock(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-
-
-def duration(seconds: float) -> str:
-    """1h50m, 3m12s, 41s, 0.8s."""
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+from core.task import Task
 
 
 def headline(task: TaskView) -> str:
@@ -34,23 +17,27 @@ def headline(task: TaskView) -> str:
     return f"{task.name} ({task.id}) · {task.engine} · {task.model} · {task.state}{took}{mark}"
 
 
-def summary(detail: TaskDetail) -> str:
-    """The best and what can be said of it, or why there is none."""
+def summary(detail: TaskDetail, asked: Task | None) -> str:
+    """The verdict and the best; without a best, why there is none and what comes closest."""
     task = detail.task
-    if task.best is None:
-        lines = ["no configuration met the limits" if task.verdict else "no result"]
-        if task.failure:
-            lines.append(f"{task.failure.kind}: {task.failure.message}")
-            if task.failure.text:
-                lines.append(f"  {task.failure.log}:{task.failure.line}: {task.failure.text}")
-            if task.failure.advice:
-                lines.append(f"  {task.failure.advice}")
-        return "\n".join(lines)
+    nearest = closest(detail, asked)
+    lines = [verdict_text(task, nearest[0] if nearest else None)]
+    lines += [f"  then {nearest_text(one)}" for one in nearest[1:3]]
+    if task.best is not None:
+        lines.append(_best(detail))
+    elif task.failure:
+        lines.append(f"{task.failure.kind}: {task.failure.message}")
+        if task.failure.text:
+            lines.append(f"  {task.failure.log}:{task.failure.line}: {task.failure.text}")
+        if task.failure.advice:
+            lines.append(f"  {task.failure.advice}")
+    return "\n".join(lines)
+
+
+def _best(detail: TaskDetail) -> str:
+    task = detail.task
+    best = next((e for e in detail.experiments if e.number == task.best), None)
+    score, times = (task.best_score, 0) if best is None else (score_of(best), repeats(best))
     mark = " (simulated)" if task.simulated else ""
-    verdict = task.verdict
-    against = ""
-    if verdict and verdict.delta is not None and verdict.kind != "not_better":
-        against = f", {verdict.delta:+.1%} against the baseline"
-    said = _VERDICTS.get(verdict.kind, verdict.kind) if verdict else "unconfirmed"
-    best = score_text(task.best_score, task.unit)
-    return f"best: #{task.best} with {best} {task.unit}{mark}{against}; {said}"
+    origin = f", the mean of {count(times, 'repeat')}" if times else ""
+    return f"best: #{task.best} with {score_text(score, task.unit)} {task.unit}{mark}{origin}"

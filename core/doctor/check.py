@@ -16,31 +16,17 @@ from core.deploy.base import StartError
 from core.deploy.docker import Daemon
 from core.deploy.docker.faults import said
 from core.doctor.own import bench_check, home_check
+from core.doctor.plan import Plan, plan, unconfirmed
 from core.doctor.report import Check, Verdict
 from core.engines import registry
 from core.engines.boxes import Host
-from core.engines.registry import launch
 from core.paths import Home
 from core.settings import Settings
-from core.space import Space, build
+from core.space import build
 from core.task import DockerOptions, Task
 from core.values import InputError
 
-# What a start is taken to cost when nothing was measured yet, and the levels of a ladder.
-_START_SECONDS = 60.0
-_LADDER_LEVELS = 7
 _DOCKER_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """`configurations` None when too many to count; `seconds` is an upper estimate."""
-
-    configurations: int | None
-    experiments: int
-    removed: Mapping[str, int]
-    baseline: str
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +58,8 @@ def examine(task: Task, home: Home, cwd: Path, environ: Mapping[str, str]) -> Re
         *_unused(task),
         *(Check("settings", Verdict.WARNING, text) for text in settings.warnings(resolved)),
     ]
-    return Report(tuple(checks), _plan(task, space, Host.of(resolved, home.cache)))
+    checks += unconfirmed(task, space)
+    return Report(tuple(checks), plan(task, space, Host.of(resolved, home.cache)))
 
 
 def _program(task: Task, resolved: Settings) -> Check:
@@ -121,14 +108,3 @@ def _environment(task: Task, resolved: Settings) -> Check:
     return Check(
         "environment", Verdict.OK, f"{len(task.environment)} variables of the task are set"
     )
-
-
-def _plan(task: Task, space: Space, host: Host) -> Plan:
-    experiments = space.planned(task.budget.experiments)
-    levels = task.workload.concurrency
-    per_start = (_LADDER_LEVELS if levels == "auto" else len(levels)) * task.workload.max_duration
-    seconds = experiments * (_START_SECONDS + per_start * len(task.workload.scenarios))
-    if task.budget.duration is not None:
-        seconds = min(seconds, task.budget.duration)
-    baseline = launch(task, space.baseline, host).shell()
-    return Plan(space.size, experiments, space.removed, baseline, seconds)

@@ -7,27 +7,28 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
-from core import settings
 from core.export.command import winner_spec
 from core.export.document import document
-from core.export.sentence import sentence
-from core.export.table import csv_text
+from core.export.evidence import asked, gather
+from core.export.masking import hidden, hider
+from core.export.report import report
+from core.export.sentence import best_text
+from core.export.spreadsheet import csv_text
+from core.export.verdict import verdict_text
 from core.paths import Home
-from core.settings import Settings
 from core.store.reader import Reader
 from core.store.views import TaskDetail, TaskView
-from core.values import AutotunerError, InputError
+from core.values import AutotunerError, one_line
 
-ENDINGS = {"command": "-command.sh", "csv": ".csv", "json": ".json"}
+ENDINGS = {"command": "-command.sh", "csv": ".csv", "json": ".json", "md": ".md"}
 """What can be written, and how the name of its file ends."""
 
 _LONGEST = 80
 
 
 def file_name(task: TaskView, kind: str) -> str:
-    """`NAME-command.sh`, `NAME.csv` or `NAME.json`; AutotunerError for another kind."""
+    """`NAME-command.sh`, `NAME.csv`, …; AutotunerError for another kind."""
     if kind not in ENDINGS:
         raise AutotunerError(f"export: '{kind}' is not one of {', '.join(ENDINGS)}")
     # A name may hold anything printable; a file of it must not be hidden, nor look like a flag.
@@ -39,13 +40,29 @@ def file_name(task: TaskView, kind: str) -> str:
 
 def text(home: Home, detail: TaskDetail, kind: str) -> str:
     """What the file holds. AutotunerError when there is no best whose command could be given."""
-    hidden = _settings(home, detail.task.id)
-    if kind == "command":
-        command = settings.mask(winner_spec(home, detail).shell(), hidden)
-        return f"#!/bin/sh\n# {sentence(detail.task)}\n{command}\n"
-    if kind == "csv":
-        return settings.mask(csv_text(detail), hidden)
-    return json.dumps(_masked(document(detail), hidden), indent=2) + "\n"
+    hide = hider(home, detail.task.id)
+    match kind:
+        case "command":
+            return hide(_script(detail.task, command(home, detail)))
+        case "md":
+            return report(gather(home, detail))
+        case "csv":
+            return csv_text(hidden(detail, hide))
+    found = document(hidden(detail, hide), asked(home, detail.task.id))
+    return json.dumps(found, indent=2) + "\n"
+
+
+def command(home: Home, detail: TaskDetail) -> str:
+    """What starts the best, without secrets; AutotunerError when there is no best."""
+    hide = hider(home, detail.task.id)
+    return hide(winner_spec(home, hidden(detail, hide)).shell())
+
+
+def _script(task: TaskView, command: str) -> str:
+    """The command behind what can be said of it; nothing of that may end its comment."""
+    mark = " (simulated)" if task.simulated else ""
+    said = [f"{task.name} {task.state}{mark}: {best_text(task)}", verdict_text(task)]
+    return "\n".join(["#!/bin/sh", *(f"# {one_line(one, 400)}" for one in said), command, ""])
 
 
 async def write(home: Home, reader: Reader, task: str, kind: str, folder: Path) -> Path:
@@ -84,21 +101,3 @@ def _created(folder: Path, stem: str, ending: str) -> tuple[Path, int]:
         except FileExistsError:
             count += 1
             path = folder / f"{stem}-{count}{ending}"
-
-
-def _settings(home: Home, task: str) -> Settings:
-    try:
-        return settings.read(home.settings(task))
-    except InputError:
-        return Settings({})  # gone with all that could have been secret
-
-
-def _masked(value: Any, hidden: Settings) -> Any:
-    """A log line in a failure may quote what an engine was given."""
-    if isinstance(value, str):
-        return settings.mask(str(value), hidden)
-    if isinstance(value, dict):
-        return {name: _masked(one, hidden) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_masked(one, hidden) for one in value]
-    return value

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from core.export.table import score_text
+from core.export.verdict import verdict_text
 from core.store.views import TaskView
 from core.values import one_line
 
 
 def sentence(task: TaskView) -> str:
-    """Such as `chat completed: best is #3 with 812.4 tok/s, +38.0% against the baseline`."""
+    """Such as `chat completed: best is #3 with 812.4 tok/s; winner: #3 is 38.1 % better than …`."""
     mark = " (simulated)" if task.simulated else ""
     return one_line(f"{task.name} {task.state}{mark}: {_came_to(task)}", 400)
 
@@ -18,12 +19,15 @@ def gain(task: TaskView) -> float | None:
     return task.verdict.delta if task.verdict and task.best is not None else None
 
 
+def best_text(task: TaskView) -> str:
+    """`best is #3 with 812.4 tok/s`."""
+    name = f"#{task.best}, the baseline," if task.best == 0 else f"#{task.best}"
+    return f"best is {name} with {score_text(task.best_score, task.unit)} {task.unit}"
+
+
 def _came_to(task: TaskView) -> str:
     if task.best is not None and task.best_score is not None:
-        text = f"best is #{task.best} with {score_text(task.best_score, task.unit)} {task.unit}"
-        if task.best == 0:
-            return f"{text}, the baseline"
-        return text if (more := gain(task)) is None else f"{text}, {more:+.1%} against the baseline"
+        return f"{best_text(task)}; {verdict_text(task)}"
     if task.failure is not None:
         return f"{task.failure.kind}, {task.failure.message}"
-    return "no configuration met the limits" if task.verdict else "no result"
+    return verdict_text(task)

@@ -1,25 +1,17 @@
-"""Results as rows: CSV for a spreadsheet, aligned text for a terminal or a log."""
+"""Results as aligned text for a terminal or a log."""
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from core.metrics import Measurement
-from core.store.views import ExperimentView, MeasurementView, TaskDetail, TaskView
+from core.export.figures import NONE, low, met, plain
+from core.export.picked import feasible, repeats, score_of, shown
+from core.metrics import FEWEST, Distribution, Measurement
+from core.store.views import ExperimentView, TaskDetail, TaskView
+from core.task import Task
 from core.values import Scalar
 
-_CSV_EXPERIMENT = (
-    "experiment", "state", "baseline", "best", "simulated", "score", "unit", "failure",
-)  # fmt: skip
-_CSV_MEASURED = (
-    "purpose", "scenario", "concurrency", "throughput", "total_throughput", "requests", "errors",
-    "error_rate", "duration",
-)  # fmt: skip
-_LATENCIES = tuple(itertools.product(("ttft", "tpot", "e2e"), ("mean", "p50", "p90", "p95", "p99")))
-_CSV_LATENCIES = tuple(f"{metric}_{stat}" for metric, stat in _LATENCIES)
+_LOW = "*"
 
 
 def varying(experiments: Sequence[ExperimentView]) -> tuple[str, ...]:
@@ -30,109 +22,82 @@ def varying(experiments: Sequence[ExperimentView]) -> tuple[str, ...]:
     )
 
 
-def chosen(experiment: ExperimentView) -> Measurement | None:
-    """The measurement that gave the score."""
-    if experiment.chosen is None:
-        return None
-    return experiment.measurements[experiment.chosen].data
+def text_table(detail: TaskDetail, asked: Task | None) -> str:
+    """The results as aligned columns, units in the header.
 
-
-def csv_text(detail: TaskDetail) -> str:
-    """One row per measurement; an experiment that has none still has a row."""
-    flags = list({name: None for e in detail.experiments for name in e.parameters})
-    head = [*_CSV_EXPERIMENT, *flags, *_CSV_MEASURED, *_CSV_LATENCIES, "feasible", "breaches"]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, head, lineterminator="\n")
-    writer.writeheader()
-    for experiment in detail.experiments:
-        front = _csv_front(detail.task, experiment)
-        writer.writerows([front | _csv_back(m) for m in experiment.measurements] or [front])
-    return out.getvalue()
-
-
-def _csv_front(task: TaskView, experiment: ExperimentView) -> dict[str, object]:
-    failure = experiment.failure
-    return {
-        "experiment": experiment.number,
-        "state": experiment.state,
-        "baseline": experiment.baseline,
-        "best": experiment.number == task.best,
-        "simulated": task.simulated,
-        "score": experiment.score,
-        "unit": task.unit,
-        "failure": failure.kind if failure else None,
-        **experiment.parameters,
-    }
-
-
-def _csv_back(view: MeasurementView) -> dict[str, object]:
-    latencies = {
-        name: getattr(getattr(view.data, metric), stat)
-        for name, (metric, stat) in zip(_CSV_LATENCIES, _LATENCIES, strict=True)
-    }
-    measured = {name: getattr(view.data, name) for name in _CSV_MEASURED}
-    judged = {"feasible": view.feasible, "breaches": "; ".join(view.breaches)}
-    return measured | latencies | judged
-
-
-def text_table(detail: TaskDetail) -> str:
-    """The results as aligned columns, units in the header."""
-    task, experiments = detail.task, detail.experiments
-    names = varying(experiments)
-    rows = [["#", *names, f"score {task.unit}", "tok/s", "ttft p95 ms", "tpot p95 ms", "load", ""]]
-    rows += [_cells(task, experiment, names) for experiment in experiments]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    `asked` tells whether there are limits for single requests; None when it is not known any
+    more. Of a confirmed configuration the figures are those of its pooled repeats.
+    """
+    columns = tuple(_columns(detail, asked))
+    widths = [max(map(len, column)) for column in columns]
+    remarks = ["", *(_remark(detail.task, experiment) for experiment in detail.experiments)]
     lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=False))
-        + ("  " + row[-1] if row[-1] else "")
-        for row in rows
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        + (f"  {remark}" if remark else "")
+        for row, remark in zip(zip(*columns, strict=True), remarks, strict=True)
     ]
+    if any(_LOW in cell for column in columns for cell in column[1:]):
+        lines.append(f"{_LOW} low n: fewer than {FEWEST['p95']} requests stand behind this p95")
     return "\n".join(lines)
 
 
-def _cells(task: TaskView, experiment: ExperimentView, names: Sequence[str]) -> list[str]:
-    data = chosen(experiment)
-    return [
-        str(experiment.number),
-        *(flag_text(experiment.parameters.get(name)) for name in names),
-        score_text(experiment.score, task.unit),
-        f"{data.throughput:.1f}" if data and data.throughput is not None else "–",
-        _milliseconds(data.ttft.p95 if data else None),
-        _milliseconds(data.tpot.p95 if data else None),
-        str(data.concurrency) if data else "–",
-        _remark(task, experiment),
+def _columns(detail: TaskDetail, asked: Task | None) -> Iterator[list[str]]:
+    """Each column with its header."""
+    task, experiments = detail.task, detail.experiments
+    figures = [view.data if (view := shown(e)) else None for e in experiments]
+    yield ["#", *(str(e.number) for e in experiments)]
+    for name in varying(experiments):
+        yield [name, *(flag_text(e.parameters.get(name)) for e in experiments)]
+    yield [f"score {task.unit}", *(score_text(score_of(e), task.unit) for e in experiments)]
+    if any(e.confirmed for e in experiments):
+        yield ["repeats", *(str(repeats(e) or NONE) for e in experiments)]
+    yield ["tok/s", *(plain(data.throughput if data else None) for data in figures)]
+    yield _latencies("ttft p95 ms", figures, [data.ttft if data else None for data in figures])
+    yield _latencies("tpot p95 ms", figures, [data.tpot if data else None for data in figures])
+    if asked is not None and asked.slo.per_request:
+        yield ["SLO met", *(met(data.attainment if data else None) for data in figures)]
+    yield ["load", *(str(data.concurrency) if data else NONE for data in figures)]
+
+
+def _latencies(
+    head: str, figures: Sequence[Measurement | None], of: Sequence[Distribution | None]
+) -> list[str]:
+    """Milliseconds, with a mark where too few requests stand behind them."""
+    marks = [bool(data and times and times.p95 is not None and low(data, "p95"))
+             for data, times in zip(figures, of, strict=True)]  # fmt: skip
+    room = " " if any(marks) else ""  # so that the column stays on its decimal point
+    cells = [
+        plain(times.p95 if times else None, 1, 1000) + (_LOW if marked else room)
+        for times, marked in zip(of, marks, strict=True)
     ]
+    return [head, *cells]
 
 
 def flag_text(value: Scalar | None) -> str:
     """A flag's value in a cell; – when the flag is not passed."""
     if value is None:
-        return "–"
+        return NONE
     if isinstance(value, bool):
         return "on" if value else "off"
     return str(value)
 
 
 def score_text(score: float | None, unit: str) -> str:
-    if score is None:
-        return "–"
-    return f"{score:.4f}" if unit == "s" else f"{score:.1f}"
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds * 1000:.1f}"
+    return plain(score, 4 if unit == "s" else 1)
 
 
 def _remark(task: TaskView, experiment: ExperimentView) -> str:
     words = []
     if experiment.number == task.best:
         words.append("best")
+    elif task.verdict and experiment.number in task.verdict.tied:
+        words.append("tied with the best")
     if experiment.baseline:
         words.append("baseline")
     if experiment.failure:
         words.append(f"✖ {experiment.failure.kind}: {experiment.failure.message}")
-    elif experiment.feasible is False:
-        view = experiment.measurements[experiment.chosen] if experiment.chosen is not None else None
+    elif feasible(experiment) is False:
+        view = shown(experiment)
         words.append("✖ SLO " + "; ".join(view.breaches if view else ()))
     elif not experiment.state.final:
         words.append(experiment.state)
