@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 _MOST_REQUESTS = 100_000
 _MOST_TOKENS = 1_000_000
@@ -59,8 +59,13 @@ class Timeline:
 
     def requests(self) -> bytes:
         """One JSON object a line, by arrival."""
-        return b"".join(json.dumps(asdict(served)).encode() + b"\n" for served in self._requests)
+        return "".join(map(_line, self._requests)).encode()
 
     def tokens(self) -> bytes:
         """When each token was written: one JSON number a line, ascending."""
         return b"".join(b"%.6f\n" % moment for moment in self._moments)
+
+
+def _line(served: Served) -> str:
+    # dataclasses.asdict copies each value: ten times as long, and the engine waits meanwhile.
+    return json.dumps({name: getattr(served, name) for name in Served.__slots__}) + "\n"
