@@ -79,14 +79,15 @@ def unconfirmed(task: Task, space: Space) -> list[Check]:
         text = f"repeats: {repeats}: the verdict will be unconfirmed"
         return [warning("budget", text, f"{LEAST_REPEATS} or more confirm it")]
     least = 2 * LEAST_REPEATS * _start_seconds(task, LOOKS)
-    if limit is None or least <= max(_KEPT * limit, limit - _search_seconds(task, space)):
+    enough = min(least / _KEPT, least + _search_seconds(task, space))
+    if limit is None or enough <= limit:
         return []
     text = (
         f"{write_seconds(round(limit))} may leave no room for {LEAST_REPEATS} repeats of the best "
         "and the baseline: the verdict will then be unconfirmed"
     )
-    enough = write_seconds(math.ceil(least / _KEPT / 60) * 60)
-    advice = f"{enough} is enough, when a start takes a minute; or measure less at each load"
+    wanted = write_seconds(math.ceil(enough / 60) * 60)
+    advice = f"{wanted} is enough, when a start takes a minute; or measure less at each load"
     return [warning("budget", text, advice)]
 
 
