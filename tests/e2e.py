@@ -30,7 +30,7 @@ name: {name}
 model: sim-8b
 engine: simulated
 parameters: {{max-num-seqs: {seqs}}}
-workload: {{scenarios: ["D(40,10)"], concurrency: {levels}, requests: 8, max_duration: 20s}}
+workload: {{scenarios: ["D(40,10)"], concurrency: {levels}, requests: 8, max_duration: 1s}}
 objective: throughput
 """
 
@@ -97,7 +97,11 @@ class Program:
         return dict(json.loads(done.stdout))
 
     def write(self, name: str, seqs: str = "[4, 8]", levels: str = "[2, 4]", more: str = "") -> str:
-        """A quick task file in the program's folder; returns its path."""
+        """A quick task file in the program's folder; returns its path.
+
+        Nothing is confirmed unless `more` brings a budget.
+        """
+        more += "" if "budget:" in more else "budget: {repeats: 0}\n"
         path = self.cwd / f"{name}.yaml"
         path.write_text(QUICK.format(name=name, seqs=seqs, levels=levels) + more)
         return str(path)

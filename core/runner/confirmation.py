@@ -67,6 +67,8 @@ class Confirmation:
         self, setup: Setup, experiments: Sequence[ExperimentView], costs: Costs
     ) -> list[int]:
         """The baseline and the best, as many as there is time for; those begun already too."""
+        if not any(e.state.final for e in experiments if not e.baseline):
+            return []  # nothing was tried that the baseline could be better than
         met = [e for e in experiments if e.feasible and e.score is not None and e.state.measured]
         searched = [Searched(e.number, e.score or 0.0, setup.gpus(e.parameters)) for e in met]
         if self._most is None:

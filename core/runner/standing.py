@@ -61,7 +61,8 @@ def verdict(
     if baseline is None or baseline.score is None or best.score is None:
         return best.number, VerdictView("unconfirmed")
     if best is baseline:
-        note = "nothing that was tried beats the baseline so far"
+        tried = any(e.state.final for e in experiments if not e.baseline)
+        note = "nothing tried so far beats the baseline" if tried else "nothing else was tried"
         return best.number, VerdictView("unconfirmed", delta=0.0, note=note)
     delta = score.gain(objective, best.score, baseline.score)
     return best.number, VerdictView("unconfirmed", delta=delta)

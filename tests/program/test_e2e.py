@@ -42,8 +42,8 @@ def test_the_document_has_what_was_promised(finished: dict[str, Any]):
     assert task["state"] == "completed"
     assert task["simulated"] is True
     assert task["unit"] == "tok/s"
-    assert task["verdict"]["kind"] in {"unconfirmed", "not_better"}
-    assert set(task["verdict"]) == {"kind", "delta", "interval", "repeats"}
+    assert task["verdict"]["kind"] == "unconfirmed"
+    assert {"kind", "delta", "interval", "repeats"} <= set(task["verdict"])
     assert [e["number"] for e in finished["experiments"]] == [0, 1, 2]
     assert [e["baseline"] for e in finished["experiments"]] == [True, False, False]
     for experiment in finished["experiments"]:
@@ -64,8 +64,9 @@ def test_each_level_was_measured_once_with_at_least_four_requests_a_user(
     finished: dict[str, Any],
 ):
     for experiment in finished["experiments"]:
-        levels = [(m["concurrency"], m["requests"]) for m in experiment["measurements"]]
-        assert levels == [(2, 8), (4, 16)]
+        assert [m["concurrency"] for m in experiment["measurements"]] == [2, 4]
+        assert all(m["requests"] >= 4 * m["concurrency"] for m in experiment["measurements"])
+        assert all(m["turn"] == 1 for m in experiment["measurements"])
 
 
 def test_the_timelines_agree_with_the_engines_own_counters(
@@ -100,12 +101,13 @@ def test_the_manifest_says_what_was_started(program: Program, finished: dict[str
 def test_the_exported_command_starts_that_engine(program: Program, finished: dict[str, Any]):
     done = program("export", "road", "--format", "command")
     assert done.returncode == 0
-    words = shlex.split(done.stdout)
+    command = done.stdout.splitlines()[-1]
+    words = shlex.split(command)
     best = finished["experiments"][finished["task"]["best"]]["parameters"]
     assert words[words.index("--max-num-seqs") + 1] == str(best["max-num-seqs"])
     port = words[words.index("--port") + 1]
     engine = subprocess.Popen(
-        ["bash", "-c", f"exec {done.stdout}"],
+        ["bash", "-c", f"exec {command}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -128,7 +130,7 @@ def test_check_prints_the_command_of_the_baseline(program: Program, finished: di
     report = json.loads(program("check", file, "--json").stdout)
     assert report["passed"] is True
     assert report["plan"]["experiments"] == 3
-    exported = program("export", "road", "--format", "command").stdout.strip()
+    exported = program("export", "road", "--format", "command").stdout.splitlines()[-1]
     best = finished["experiments"][finished["task"]["best"]]["parameters"]["max-num-seqs"]
     assert report["plan"]["baseline"] == exported.replace(
         f"--max-num-seqs {best}", "--max-num-seqs 2"
