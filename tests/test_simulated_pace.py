@@ -36,7 +36,8 @@ def test_without_flags_a_step_takes_what_the_model_says() -> None:
 )
 def test_drift_is_told_per_minute_of_serving(drift: float, seconds: float, factor: float) -> None:
     state = Pace(replace(STILL, drift=drift)).state(seconds)
-    assert (state.drift, state.mean) == (pytest.approx(factor), pytest.approx(factor))
+    assert state.drift == pytest.approx(factor)
+    assert state.mean == pytest.approx(factor)
 
 
 def test_slow_spells_come_at_their_mean_distance_and_last_a_second() -> None:
