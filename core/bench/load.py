@@ -1,56 +1,61 @@
-"""Which concurrency to measure next on a warm engine: a list, or a doubling ladder."""
+"""Which concurrency to measure next on a warm engine: a list, or the search for the best one.
+
+A pure function of what was measured, so an interrupted start goes on where it stopped.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-LEAST_GAIN = 1.05
-"""A level must deliver this times the best earlier throughput for the next to be worth it."""
+from core.bench.load_levels import Ended, Level, Step
+from core.bench.load_lowest import lowest_step
+from core.bench.load_peak import peak_step
+from core.bench.load_space import HIGHEST, Space
 
-HIGHEST = 1024
+__all__ = ["HIGHEST", "MOST", "Ended", "Level", "Step", "next_step"]
 
-
-@dataclass(frozen=True, slots=True)
-class LevelResult:
-    """What one concurrency gave. `throughput` in tokens/s, None when nothing succeeded.
-
-    `feasible` is about the limits that more load can only strain further: latencies, error
-    rate, attainment. A throughput still under its minimum is no reason to stop climbing.
-    """
-
-    concurrency: int
-    throughput: float | None
-    feasible: bool
-    failed: bool
+MOST = 7
+"""Measurements of one scenario, second looks included: half of a ladder of 14 loads, than which
+the search has to be no worse."""
 
 
-def next_concurrency(
-    asked: Literal["auto"] | tuple[int, ...], history: Sequence[LevelResult]
-) -> int | None:
-    """The next concurrency of one scenario, None when it is done.
+def next_step(
+    asked: Literal["auto"] | tuple[int, ...],
+    history: Sequence[Level],
+    *,
+    lowest: bool = False,
+    floor: float | None = None,
+    hint: int | None = None,
+    early_stop: bool = False,
+    loads: Sequence[int] | None = None,
+) -> Step | Ended:
+    """The next measurement of one scenario, or why it is done.
 
-    A list is measured exactly, ascending. `auto` doubles from 1 until the first breach or
-    failure, a gain under 5 % over the best earlier level, or 1024. A pure function of what was
-    measured, so an interrupted start goes on where it stopped.
+    `history` holds one level for each load that was measured, in any order. `lowest`: the lowest
+    load that is feasible is best (latency objectives). `floor`: the value to beat; the search
+    ends when no load can. `hint`: where the boundary of an earlier configuration was.
+    `early_stop` ends a list after two breaches in a row. `loads`: the only loads that can be
+    measured, for tables; None: any from 1 to 1024. A list ignores `floor` and `hint`.
     """
     levels = sorted(history, key=lambda level: level.concurrency)
     if asked != "auto":
-        measured = {level.concurrency for level in levels}
-        return min((c for c in asked if c not in measured), default=None)
-    if not levels:
-        return 1
-    following = levels[-1].concurrency * 2
-    return following if following <= HIGHEST and _worth_more(levels) else None
+        return _listed(asked, levels, early_stop=early_stop)
+    left = MOST - sum(level.looks for level in levels)
+    if left < 1:
+        return Ended(f"{MOST} measurements are made")
+    search = lowest_step if lowest else peak_step
+    return search(Space.of(levels, loads), left, floor=floor, hint=hint)
 
 
-def _worth_more(levels: Sequence[LevelResult]) -> bool:
-    """Whether the highest level leaves hope that the next one gives more."""
-    if any(level.failed or not level.feasible for level in levels):
-        return False
-    *earlier, last = levels
-    if last.throughput is None:
-        return False
-    best = max((level.throughput or 0.0 for level in earlier), default=0.0)
-    return last.throughput >= LEAST_GAIN * best
+def _listed(asked: tuple[int, ...], levels: Sequence[Level], *, early_stop: bool) -> Step | Ended:
+    """Exactly the list, ascending."""
+    measured = {level.concurrency for level in levels}
+    left = sorted(set(asked) - measured)
+    if not left:
+        return Ended("every load of the list is measured")
+    last = levels[-2:]
+    if early_stop and len(last) == 2 and all(level.breached for level in last):
+        first, second = (level.concurrency for level in last)
+        return Ended(f"two breaches in a row, at {first} and at {second}")
+    return Step(left[0], f"{len(measured) + 1} of {len(measured) + len(left)} of the list")
