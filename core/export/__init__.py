@@ -1,1 +1,1 @@
-"""Results as others read them: JSON, CSV, a text table, the command to run."""
+"""Results as others read them: JSON, CSV, a text table, a report, the command to run."""

@@ -12,6 +12,7 @@ from core.export.command import winner_spec
 from core.export.document import document
 from core.export.evidence import asked, gather
 from core.export.masking import hidden, hider
+from core.export.picked import score_of
 from core.export.report import report
 from core.export.sentence import best_text
 from core.export.spreadsheet import csv_text
@@ -43,7 +44,7 @@ def text(home: Home, detail: TaskDetail, kind: str) -> str:
     hide = hider(home, detail.task.id)
     match kind:
         case "command":
-            return hide(_script(detail.task, command(home, detail)))
+            return hide(_script(detail, command(home, detail)))
         case "md":
             return report(gather(home, detail))
         case "csv":
@@ -58,10 +59,12 @@ def command(home: Home, detail: TaskDetail) -> str:
     return hide(winner_spec(home, hidden(detail, hide)).shell())
 
 
-def _script(task: TaskView, command: str) -> str:
+def _script(detail: TaskDetail, command: str) -> str:
     """The command behind what can be said of it; nothing of that may end its comment."""
+    task = detail.task
+    score = next(score_of(e) for e in detail.experiments if e.number == task.best)
     mark = " (simulated)" if task.simulated else ""
-    said = [f"{task.name} {task.state}{mark}: {best_text(task)}", verdict_text(task)]
+    said = [f"{task.name} {task.state}{mark}: {best_text(task, score)}", verdict_text(task)]
     return "\n".join(["#!/bin/sh", *(f"# {one_line(one, 400)}" for one in said), command, ""])
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from core import score
 from core.export.verdict import breaches
-from core.metrics import Measurement
 from core.store.views import MeasurementView
 from core.task import Slo
 from core.values import Failure
@@ -49,8 +48,9 @@ class Doubt:
         return f"{self.what} ({self.much})" if self.much else self.what
 
 
-def doubts(data: Measurement) -> tuple[Doubt, ...]:
-    """What takes away from the figures of one measurement."""
+def doubts(view: MeasurementView) -> tuple[Doubt, ...]:
+    """What takes away from the figures of one measurement, whether it meets the limits or not."""
+    data = view.data
     found = []
     if data.client_bound:
         lag = "" if data.client_lag is None else f"lag {data.client_lag * 1000:.1f} ms"
@@ -59,7 +59,7 @@ def doubts(data: Measurement) -> tuple[Doubt, ...]:
         found.append(Doubt("prefix cache not reset"))
     if data.short:
         found.append(Doubt("answers shorter than asked for", str(data.short)))
-    if data.stopped and not data.saturated:
+    if data.stopped and view.feasible:  # else it is a reason against it
         found.append(Doubt(data.stopped))
     return tuple(found)
 

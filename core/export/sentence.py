@@ -19,15 +19,15 @@ def gain(task: TaskView) -> float | None:
     return task.verdict.delta if task.verdict and task.best is not None else None
 
 
-def best_text(task: TaskView) -> str:
+def best_text(task: TaskView, score: float | None) -> str:
     """`best is #3 with 812.4 tok/s`."""
     name = f"#{task.best}, the baseline," if task.best == 0 else f"#{task.best}"
-    return f"best is {name} with {score_text(task.best_score, task.unit)} {task.unit}"
+    return f"best is {name} with {score_text(score, task.unit)} {task.unit}"
 
 
 def _came_to(task: TaskView) -> str:
     if task.best is not None and task.best_score is not None:
-        return f"{best_text(task)}; {verdict_text(task)}"
+        return f"{best_text(task, task.best_score)}; {verdict_text(task)}"
     if task.failure is not None:
         return f"{task.failure.kind}, {task.failure.message}"
     return verdict_text(task)

@@ -63,7 +63,7 @@ def _row(one: Level, slo: Slo | None) -> list[str]:
     data = one.data
     against = reason(one.view, slo)
     notes = ["pooled over its repeats"] if one.pooled else []
-    notes += [str(doubt) for doubt in doubts(data) if doubt.what not in against]
+    notes += map(str, doubts(one.view))
     said = "; ".join([against or "meets the limits", *notes])
     return [
         str(data.concurrency),

@@ -57,7 +57,7 @@ def _places(found: Evidence) -> Iterator[str]:
     for experiment in found.detail.experiments:
         for view in experiment.measurements:
             place = f"#{experiment.number} {view.data.scenario} at {view.data.concurrency}"
-            for doubt in doubts(view.data):
+            for doubt in doubts(view):
                 seen.setdefault(doubt.what, {})[place] = doubt.much
     for what, places in seen.items():
         each = ", ".join(place + (f" ({much})" if much else "") for place, much in places.items())
