@@ -91,10 +91,13 @@ async def _case(bench: Bench, folder: Path, case: Case, seed: int, noise: float)
             await look(bench, server, case.scenario, case.concurrency, case.requests, seed + number)
             for number in range(REPEATS)
         ]
-    held = case.concurrency <= HELD
+    for one in looks:
+        if not one.client:
+            reason = one.measured.failure.message if one.measured.failure else "nothing succeeded"
+            raise SystemExit(f"{case.name} could not be measured: {reason}")
     return {
         **asdict(case),
-        "held": held,
+        "held": case.concurrency <= HELD,
         "metrics": {name: _compared(looks, name) for name in METRICS},
         "model": _modelled(looks),
         "client_lag": max(one.measured.client_lag or 0.0 for one in looks),

@@ -68,7 +68,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--curves", type=int, default=40, help="load: curves of each family")
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if "confirm" in asked.parts:
+        models = ("all", *importlib.import_module("benchmarks.confirm_rates").MODELS)
+        if asked.noise_model not in models:
+            parser.error(f"--noise-model: choose from {', '.join(models)}")
+    return asked
 
 
 def _parts(text: str) -> tuple[str, ...]:
