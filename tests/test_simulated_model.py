@@ -109,6 +109,14 @@ def test_eager_mode_is_slower_and_8_bit_weights_are_faster() -> None:
     assert told(replace(DEMO, quantization="fp8"), 16).tpot < 0.7 * plain
 
 
+@pytest.mark.parametrize("concurrency", [1, 4, 16, 40])
+@pytest.mark.parametrize("places", [2, 10, 32])
+def test_users_are_throughput_times_latency(concurrency: int, places: int) -> None:
+    """Little's law, with the moment that passes between two requests of a user."""
+    found = told(replace(DEMO, max_num_seqs=places), concurrency)
+    assert found.requests_per_second * (found.e2e + 0.003) == pytest.approx(concurrency, rel=0.04)
+
+
 def test_the_same_load_is_always_predicted_the_same() -> None:
     assert told(DEMO, 24, 100, 50) == told(DEMO, 24, 100, 50)
 

@@ -94,5 +94,7 @@ def _mean(tally: _Tally, warm: int, output: int) -> Prediction:
     counted = len(tally.ended) - warm
     ttft = sum(tally.ttft[warm:]) / counted
     tpot = sum(tally.tpot[warm:]) / counted
-    rate = counted / (tally.ended[-1] - tally.ended[warm - 1])
+    # Requests end in groups: those that end with the last of the warm-up belong to it.
+    begin = tally.ended[warm - 1]
+    rate = sum(at > begin for at in tally.ended) / (tally.ended[-1] - begin)
     return Prediction(ttft, tpot, ttft + tpot * (output - 1), rate * output, rate, tally.running)
