@@ -16,7 +16,8 @@ from tui.screens.gpus import GpusScreen
 from tui.screens.task import TaskScreen
 from tui.screens.tasks import TasksScreen
 from tui.source import JournalSource
-from tui.views.asking import budget_in, flags_of, limits_of, spelled
+from tui.views.asking import flags_of, spelled
+from tui.views.budget import Budget, Limits, budget_in, limits_of
 from tui.widgets.table import Table
 
 
@@ -29,7 +30,7 @@ async def test_a_new_budget(tmp_path):
         await until(pilot, lambda: "'6' needs a unit" in text(app))
         assert source.asked == []
         await pilot.press("h", "enter")
-        wanted = {"task": CHAT.id, "experiments": 40, "duration": 21_600.0}
+        wanted = {"task": CHAT.id, "experiments": 40, "duration": 21_600.0, "gpu_hours": None}
         await until(pilot, lambda: source.asked == [("budget", wanted)])
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, AskScreen))
@@ -39,18 +40,21 @@ async def test_a_new_budget(tmp_path):
 
 async def test_a_budget_as_it_is_stands_in_the_dialog(tmp_path):
     source = FakeSource(DETAIL)
-    source.files[CHAT.id] = "model: x\nbudget: {experiments: 35, duration: 4h}\n"
+    limits = "{experiments: 35, duration: 4h, gpu_hours: 8.5, repeats: 5}"
+    source.files[CHAT.id] = f"model: x\nbudget: {limits}\n"
     async with console(source, tmp_path) as (app, pilot):
         await pilot.press("j", "b")
-        await until(pilot, lambda: "35" in text(app) and "4h" in text(app))
+        await until(pilot, lambda: all(one in text(app) for one in ("35", "4h", "8.5", "repeats")))
         await pilot.press("down", "ctrl+u", "enter")
-        wanted = {"task": CHAT.id, "experiments": 35, "duration": None}
+        wanted = {
+            "task": CHAT.id, "experiments": 35, "duration": None, "gpu_hours": 8.5, "repeats": 5,
+        }  # fmt: skip
         await until(pilot, lambda: source.asked == [("budget", wanted)])
 
 
 @pytest.mark.parametrize("content", ["", "{", "- a", "budget: 3", "budget: {}", "model: x"])
 def test_a_file_that_says_nothing_of_a_budget(content):
-    assert budget_in(content) == ("", "")
+    assert budget_in(content) == Budget()
 
 
 async def test_a_configuration_of_ones_own(tmp_path):
@@ -75,11 +79,12 @@ async def test_it_begins_with_the_flags_under_the_cursor(tmp_path, monkeypatch):
         assert source.asked[0][1]["parameters"] == {"max-num-seqs": 64, "x": "a b"}
 
 
-@pytest.mark.parametrize("kind", ["command", "csv", "json"])
+@pytest.mark.parametrize("kind", ["command", "csv", "json", "md"])
 async def test_export_names_the_file(tmp_path, kind):
+    words = {"command": "command", "csv": "csv", "json": "json", "md": "markdown"}
     source = FakeSource(DETAIL)
     async with console(source, tmp_path) as (app, pilot):
-        await pilot.press("j", "e", *kind, "enter")
+        await pilot.press("j", "e", *words[kind], "enter")
         await until(pilot, lambda: source.exported == [(CHAT.id, kind)])
         await until(pilot, lambda: f"exported into /exports/{CHAT.id}.{kind}" in said(app))
 
@@ -161,16 +166,22 @@ def test_any_line_of_flags_is_read_or_refused(written):
 @pytest.mark.parametrize(
     ("texts", "limits"),
     [
-        (("30", "2h"), (30, 7200.0)),
-        ((" 30 ", ""), (30, None)),
-        (("", "90m"), (None, 5400.0)),
-        (("0", ""), None),
-        (("-1", ""), None),
-        (("1.5", ""), None),
-        (("٣", ""), None),
-        (("", "2"), None),
-        (("", "0h"), None),
-        (("", "soon"), None),
+        (("30", "2h", "8", "5"), Limits(30, 7200.0, 8.0, 5)),
+        ((" 30 ", "", " 1.5 ", ""), Limits(30, None, 1.5, None)),
+        (("", "90m", "", "0"), Limits(None, 5400.0, None, 0)),
+        (("0", "", "", ""), None),
+        (("-1", "", "", ""), None),
+        (("1.5", "", "", ""), None),
+        (("٣", "", "", ""), None),
+        (("9" * 5000, "", "", ""), None),
+        (("", "2", "", ""), None),
+        (("", "0h", "", ""), None),
+        (("", "soon", "", ""), None),
+        (("", "", "0", ""), None),
+        (("", "", "nan", ""), None),
+        (("", "", "8h", ""), None),
+        (("", "", "", "-1"), None),
+        (("", "", "", "1.5"), None),
     ],
 )
 def test_limits_as_a_person_types_them(texts, limits):

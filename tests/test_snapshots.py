@@ -22,7 +22,9 @@ SHOWN = {
     "tasks", "tasks-empty", "task", "task-filter", "compare", "plots-1", "plots-2", "plots-3",
     "plots-4", "experiment-failed", "experiment-measured", "log", "log-filter", "new",
     "help-task", "palette", "themes", "budget", "add", "export", "confirm", "gpus-8",
-    "containers-list", "containers-one",
+    "containers-list", "containers-one", "verdicts", "verdict-winner", "verdict-tie",
+    "verdict-none", "verdict-confirming", "verdict-few", "levels", "levels-middle", "levels-below",
+    "levels-plot", "levels-ttft", "tie-compared",
 }  # fmt: skip
 CHOSEN = [picture for picture in SCREENS if picture.name in SHOWN]
 

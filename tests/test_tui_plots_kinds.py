@@ -10,18 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.store.views import Point
-from core.values import ExperimentState
+from core.store.views import ConfirmedView, MeasurementView, Point
+from core.values import ExperimentState, Purpose
+from tests import tui_trust
 from tests.tui_sample import (
     DETAIL,
     EXPERIMENTS,
     NOW,
+    OOM,
     measured,
     overview_of,
     point,
 )
+from tui.glyphs import shown
 from tui.line import Line, width
-from tui.views.curves import METRICS, curves, load_curve, load_plot, statistic
+from tui.views.curves import METRICS, curves, levels, load_curve, load_plot, statistic
 from tui.views.pareto import LATENCIES, front, pareto_plot
 from tui.views.progress import best_chart
 from tui.views.sensitivity import Tried, influences, sensitivity
@@ -71,13 +74,16 @@ def test_every_experiment_is_in_the_plot_of_time():
     assert "elapsed, min" in drawn[-1]
 
 
-def test_load_curves_take_one_scenario_and_the_median_of_repeats():
+def test_a_load_is_one_point_however_often_it_was_measured():
     other = replace(measured(128, 9.0, 9.0).data, scenario="D(1,1)")
+    second = replace(measured(64, 120.0, 0.5).data, requests=512, turn=2)
+    broken = replace(measured(32, 999.0, 9.0).data, failure=OOM, requests=9999)
     view = replace(
         EXPERIMENTS[5],
         measurements=(
-            measured(64, 100.0, 0.4), measured(64, 300.0, 0.6), measured(32, 80.0, 0.3),
-            replace(measured(64, 120.0, 0.5), data=measured(64, 120.0, 0.5).data),
+            measured(64, 100.0, 0.4), measured(32, 80.0, 0.3),
+            replace(measured(1, 1.0, 1.0), data=broken),
+            replace(measured(1, 1.0, 1.0), data=second),
             replace(measured(1, 1.0, 1.0), data=other),
         ),
         chosen=0,
@@ -85,6 +91,46 @@ def test_load_curves_take_one_scenario_and_the_median_of_repeats():
     assert load_curve(view, METRICS[0]) == ((32, 80.0), (64, 120.0))
     assert load_curve(view, METRICS[1]) == ((32, 300.0), (64, 500.0))
     assert load_curve(view, METRICS[0], scenario="D(1,1)") == ((128, 9.0),)
+    pooled = replace(measured(64, 118.0, 0.5).data, requests=1500, purpose=Purpose.CONFIRM)
+    again = ConfirmedView(118.0, True, (118.0,), (replace(measured(1, 1.0, 1.0), data=pooled),))
+    assert load_curve(replace(view, confirmed=again), METRICS[0]) == ((32, 80.0), (64, 118.0))
+
+
+def test_levels_that_miss_or_fail_have_shapes_of_their_own():
+    found = curves(tui_trust.searched(), None, None)
+    for utf8, chosen in ((True, "◉"), (False, "@")):
+        drawn = load_plot(found, METRICS[1], {"ttft_p95": 0.5}, 100, 24, utf8=utf8)
+        seen = [shown(one, utf8=utf8) for one in plain(drawn)]
+        legend, body = seen[0], "\n".join(seen[1:-4])
+        assert "misses a limit" in legend
+        assert (body.count("×" if utf8 else "x"), body.count("!")) == (2, 2)
+        assert body.count(chosen) == 1
+        assert "408 at 96" in body
+        assert "SLO 500 ms" in body
+        check(drawn, 100, 24)
+
+
+LEVEL = st.builds(
+    lambda load, speed, ttft, good, failure, turn: MeasurementView(
+        1, good, () if good else ("ttft_p95 1 s > 0.5 s",),
+        replace(measured(load, 1.0, ttft).data, throughput=speed, failure=failure, turn=turn),
+    ),
+    st.integers(1, 999), st.none() | ANY, ANY, st.booleans(), st.none() | st.just(OOM),
+    st.integers(1, 3),
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(LEVEL, max_size=12), st.integers(0, 160), st.integers(0, 40), st.booleans())
+def test_a_curve_of_any_levels_fits(found, cells, rows, utf8):
+    view = replace(EXPERIMENTS[5], measurements=tuple(found), chosen=0 if found else None)
+    assert [one.load for one in levels(view)] == sorted({m.data.concurrency for m in found})
+    for metric in METRICS:
+        limits = {"ttft_p95": 0.5, "tpot_p95": 0.03}
+        drawn = load_plot(
+            curves(view, EXPERIMENTS[0], None), metric, limits, cells, rows, utf8=utf8
+        )
+        check(drawn, cells, rows)
 
 
 def test_the_statistic_is_that_of_the_limit():

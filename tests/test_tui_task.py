@@ -34,7 +34,9 @@ from tui.widgets.prompt import Prompt
 async def test_one_task(tmp_path, size):
     async with task(FakeSource(DETAIL), tmp_path, size) as (app, _):
         screen = text(app)
-        assert "#5  1 184 tok/s/GPU  +38.1 % against the baseline  not confirmed" in screen
+        assert "#5  1 184 tok/s/GPU  seqs=256 batched=4096 kv=fp8" in screen
+        assert "◌ unconfirmed +38.1 %: measured once" in screen
+        assert "● running 8/30  about 1h50m left" in screen
         assert "load ✔ 41s ▸ compile 68 % 12s ▸ capture ▸ ready ▸ benchmark" in screen
         assert "max-num-seqs above 256 not tried yet" in screen
         assert "9 experiments" in screen
@@ -413,7 +415,7 @@ async def test_any_size_will_do(tmp_path, size):
         await pilot.press("G", "g", "escape")
         await until(pilot, lambda: isinstance(app.screen, TaskScreen))
         await pilot.resize_terminal(100, 30)
-        await until(pilot, lambda: "at most" in text(app))
+        await until(pilot, lambda: "about 1h50m left" in text(app))
         assert all(len(one) <= 100 for one in text(app).splitlines())
 
 

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from core.paths import Home
 from core.store.views import LiveView, RunnerView
+from tests import tui_trust
 from tests.container_samples import HOSTILE, LIVE, NOTHING, WITHOUT_DOCKER
 from tests.gpu_samples import MACHINES, history
 from tests.tui_console import NARROW, WIDE, console, text, until
@@ -27,17 +28,36 @@ _FOR_EVER = {"watching", "heartbeat", "reading the log"}
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """`keys` lead to it from the list of tasks; an entry of several letters is typed."""
+    """`keys` lead to it from the list of tasks; an entry of several letters is typed. `verdicts`:
+    on the tasks of `tests.tui_trust`.
+    """
 
     name: str
     keys: tuple[str, ...] = ()
     live: LiveView = NOTHING
     empty: bool = False
+    verdicts: bool = False
 
 
 _TASK = ("2", "g", "j", "j", "j")
+_VERDICTS = ("winner", "tie", "not-better", "unconfirmed", "none", "confirming", "few")
+
+
+def _at(name: str, *keys: str) -> tuple[str, ...]:
+    """Opened from the list."""
+    return (*("j",) * _VERDICTS.index(name), "enter", *keys)
+
+
 SCREENS = (
     Picture("tasks"),
+    Picture("verdicts", verdicts=True),
+    *(Picture(f"verdict-{name}", _at(name), verdicts=True) for name in _VERDICTS),
+    Picture("levels", _at("winner", "j", "enter"), verdicts=True),
+    Picture("levels-below", _at("winner", "j", "enter", "G"), verdicts=True),
+    Picture("levels-middle", _at("winner", "j", "enter", "pagedown"), verdicts=True),
+    Picture("levels-plot", _at("winner", "v", "tab"), verdicts=True),
+    Picture("levels-ttft", _at("winner", "v", "tab", "m"), verdicts=True),
+    Picture("tie-compared", _at("tie", "space", "j", "space", "c"), verdicts=True),
     Picture("tasks-marked", ("space", "space")),
     Picture("tasks-empty", empty=True),
     Picture("task", ("2",)),
@@ -95,11 +115,14 @@ async def opened(
 ) -> AsyncIterator[AutotunerApp]:
     """The console with the picture's keys pressed and nothing left to be read."""
     source = FakeSource(tasks=()) if picture.empty else FakeSource(DETAIL)
+    if picture.verdicts:
+        source = FakeSource(*tui_trust.DETAILS, tasks=tui_trust.TASKS)
+        source.files = dict.fromkeys(source.details, tui_trust.FILE)
     source.seen = picture.live
     if picture.empty:
         source.alive = RunnerView(alive=False)
     async with console(source, home.root, size, theme=theme) as (app, pilot):
-        if not picture.empty:
+        if not (picture.empty or picture.verdicts):
             await until(pilot, lambda: app.overview is not None)
         app.snapshot = replace(app.snapshot, history=history(picture.live))
         for keys in picture.keys:
@@ -136,7 +159,7 @@ async def draw_text(picture: Picture, home: Home, size: tuple[int, int]) -> str:
         return text(app) + "\n"
 
 
-_NAMED = {"space", "enter", "tab", "slash", "colon", "question_mark", "escape", "f1"}
+_NAMED = {"space", "enter", "tab", "slash", "colon", "question_mark", "escape", "f1", "pagedown"}
 
 
 def write_logs(home: Home) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from core.store.views import TaskView
 from core.values import Scalar, TaskState
 from tui.screens.base import View
-from tui.views.asking import budget_in, flags_of, limits_of, spelled
+from tui.views.asking import flags_of, spelled
+from tui.views.budget import budget_in, limits_of
 
 if TYPE_CHECKING:
     from tui.app import AutotunerApp
@@ -64,7 +65,7 @@ def retry(console: AutotunerApp) -> None:
 
 
 def budget(console: AutotunerApp) -> None:
-    """How many experiments, how long: as the task file has it, to be changed."""
+    """How much may be spent: as the task file has it, to be changed."""
     from tui.screens.ask import AskScreen, Field
 
     if (task := _one(console)) is None:
@@ -72,14 +73,15 @@ def budget(console: AutotunerApp) -> None:
 
     def answered(texts: tuple[str, ...] | None) -> None:
         if texts is not None:
-            experiments, seconds = limits_of(texts)
-            console.ask("budget", task=task.id, experiments=experiments, duration=seconds)
+            console.ask("budget", task=task.id, **limits_of(texts).arguments())
 
     async def show() -> None:
-        count, duration = budget_in(await console.source.file(task.id))
+        now = budget_in(await console.source.file(task.id))
         fields = (
-            Field("experiments", count, "empty: as many as now"),
-            Field("duration", duration, "such as 90m or 2h; empty: no limit"),
+            Field("experiments", now.experiments, "empty: as many as now"),
+            Field("duration", now.duration, "such as 90m or 2h; empty: no limit"),
+            Field("GPU-hours", now.gpu_hours, "GPUs times hours, such as 8; empty: no limit"),
+            Field("repeats", now.repeats, "starts to confirm one; 0: none; empty: as now"),
         )
         console.push_screen(AskScreen(f"The budget of {task.name}", fields, limits_of), answered)
 
@@ -117,6 +119,7 @@ def export(console: AutotunerApp) -> None:
         Option("command", "the command of the best", "a shell script"),
         Option("csv", "all results as CSV", "one row an experiment"),
         Option("json", "all results as JSON", "every measurement"),
+        Option("md", "the report as Markdown", "to be read, or to be sent"),
     )
 
     async def write(kind: str) -> None:

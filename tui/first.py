@@ -76,7 +76,8 @@ def _tasks(view: Snapshot, keymap: Keymap, now: float, cells: int, room: int) ->
     if not view.tasks:
         said = nothing(view, keymap.key("tasks.new"), cells - 4)
         return [(), *((_REST, *line) for line in said)]
-    grid = task_grid(view.tasks, now, reasons=about_width(cells))
+    reasons = about_width(cells)
+    grid = task_grid(view.tasks, now, reasons=reasons, confirming=view.confirming())
     chosen = plan(grid, cells - _MARGIN)
     height = max(0, room - _ABOUT - 3)  # blank lines: above, between, below
     table = [(_REST, *line) for line in chosen.header()[: grid.head]]

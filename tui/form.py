@@ -18,6 +18,7 @@ class Kind(StrEnum):
     TEXT = "text"
     NUMBER = "number"
     CHOICE = "choice"
+    SWITCH = "switch"
     WORDS = "words"
     LIST = "list"
     SCENARIOS = "scenarios"
@@ -91,6 +92,8 @@ GROUPS = (
               "each at once", str(_LOAD.requests), Kind.NUMBER),
         Entry("workload.max_duration", "max duration", "the longest one measurement may take, "
               "such as 90s or 2m", write_seconds(_LOAD.max_duration)),
+        Entry("workload.early_stop", "early stop", "on: a list of concurrencies ends after two "
+              "levels in a row that break a limit", "off", Kind.SWITCH, ("off", "on")),
     )),
     Group((
         Entry("objective", "objective", "what the best configuration has most of; latencies: "
@@ -101,8 +104,13 @@ GROUPS = (
     Group((
         Entry("budget.experiments", "experiments", "how many configurations are tried, the "
               "baseline and failures among them", str(Budget().experiments), Kind.NUMBER),
-        Entry("budget.duration", "stop after", "when the search ends at the latest, such as 4h",
+        Entry("budget.duration", "stop after", "when the task ends at the latest, such as 4h",
               "no limit"),
+        Entry("budget.gpu_hours", "GPU-hours", "GPUs times hours of every start, such as 8; what "
+              "they are spent on ends with them", "no limit", Kind.NUMBER),
+        Entry("budget.repeats", "repeats", "how often a configuration may be started again to "
+              "confirm it; 0: never, nothing is then confirmed", str(Budget().repeats),
+              Kind.NUMBER),
         Entry("strategy", "strategy", "auto chooses; grid tries all in order, tpe learns from "
               "results", "auto", Kind.CHOICE, ("auto", "grid", "random", "tpe")),
     )),

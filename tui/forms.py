@@ -131,6 +131,8 @@ def _single(value: Any) -> list[Any]:
 def _text(entry: Entry, value: Any) -> str:
     if value is None:
         return ""
+    if entry.kind is Kind.SWITCH and isinstance(value, bool):
+        return entry.choices[value]
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         if entry.kind is Kind.WORDS:
             return shlex.join(value)
@@ -144,11 +146,13 @@ def _text(entry: Entry, value: Any) -> str:
 
 def _value(entry: Entry, text: str) -> Any:
     """ValueError says what is wrong with the text."""
-    if not text or (entry.kind is Kind.CHOICE and text == entry.default):
+    if not text or (entry.choices and text == entry.default):
         return None
     match entry.kind:
         case Kind.WORDS:
             return _words(text)
+        case Kind.SCENARIOS if text.startswith("{"):
+            return notation.mapping(text)  # each with its weight
         case Kind.SCENARIOS:
             return [one for one in _SCENARIO.findall(text) if one]
         case Kind.LIST if text != entry.default:
@@ -156,6 +160,10 @@ def _value(entry: Entry, text: str) -> Any:
             return value if isinstance(value, list) else [value]
         case Kind.NUMBER if re.fullmatch(r"[+-]?[0-9]{1,18}", text):
             return int(text)
+        case Kind.NUMBER if re.fullmatch(r"[+-]?[0-9]{1,15}\.[0-9]{1,15}", text):
+            return float(text)
+        case Kind.SWITCH if text in entry.choices:
+            return bool(entry.choices.index(text))
         case Kind.TEXT if text.startswith('"'):
             return notation.read(text)
     return text

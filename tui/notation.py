@@ -69,6 +69,11 @@ def read(text: str) -> Any:
     return value[0] if len(value) == 1 and not text.endswith(",") else value
 
 
+def mapping(text: str) -> Any:
+    """What a `{…}` means, also where `read` gives it back as the text that a flag takes."""
+    return _parsed(text, text)
+
+
 def _parsed(text: str, shown: str) -> Any:
     try:
         return plain(read_tree(text))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.store.views import CommandView, LiveView, Overview, RunnerView, TaskView
 from core.values import TaskState
 from tui.history import History
+from tui.views.verdict import confirming
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Snapshot:
 
     def overview(self, task: str | None) -> Overview | None:
         return next((view for view in self.overviews if view.task.id == task), None)
+
+    def confirming(self) -> frozenset[str]:
+        """The tasks whose start at work is there to confirm."""
+        return frozenset(one.task.id for one in self.overviews if confirming(one))
 
     def running(self) -> TaskView | None:
         """The task at work; the oldest of them."""

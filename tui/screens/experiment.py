@@ -9,9 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from core.store.views import ExperimentView, Overview, ResultQuery
-from core.values import one_line
+from core.values import AutotunerError, one_line
 from tui.keys.binding import bindings
 from tui.keys.screens import SCREENS
+from tui.limits import limits_of
 from tui.line import Span, Tone
 from tui.screens.base import View
 from tui.views.choices import log_of, not_to_retry
@@ -40,6 +41,7 @@ class ExperimentScreen(View):
         self._read: tuple[str, int, int] | None = None
         self._reading = False
         self._commands: dict[int, Command] = {}
+        self._limits: tuple[str, dict[str, float]] = ("", {})
 
     def body(self) -> ComposeResult:
         yield Page(id="report")
@@ -55,8 +57,8 @@ class ExperimentScreen(View):
             return
         key = self.console.keymap.key("experiment.copy")
         command = self._commands.get(view.number, Command(key))
-        rows = self.size.height
-        page.show(lambda cells: report(overview.task, view, now, cells, rows, command))
+        task, rows, limits = overview.task, self.size.height, self._limits[1]
+        page.show(lambda cells: report(task, view, now, cells, rows, command, limits))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
@@ -101,6 +103,8 @@ class ExperimentScreen(View):
         task, _, number = wanted
         try:
             self._view = await self.console.source.experiment(task, number)
+            if self._limits[0] != task:
+                self._limits = (task, await self._slo(task))
             self._read = wanted
         except Exception as error:  # a busy or broken journal; the next snapshot tries again
             self.console.say(one_line(f"reading failed: {error}"), bad=True)
@@ -110,6 +114,13 @@ class ExperimentScreen(View):
         if number not in self._commands:
             self._commands[number] = await self._command(task, number)
             self._again()
+
+    async def _slo(self, task: str) -> dict[str, float]:
+        """None where the task file cannot be read: the curves are shown all the same."""
+        try:
+            return await limits_of(self.console.source, task)
+        except (AutotunerError, OSError):
+            return {}
 
     async def _command(self, task: str, number: int) -> Command:
         key = self.console.keymap.key("experiment.copy")

@@ -30,7 +30,7 @@ def open_palette(console: AutotunerApp) -> None:
     ]
     options += [Option(f"theme {name}", f"theme: {name}") for name in _themes(console)]
     options += [
-        Option(f"task {task.id}", f"open task {task.name}", words.task_state(task.state, None).text)
+        Option(f"task {task.id}", f"open task {task.name}", words.task_state(task).text)
         for task in console.snapshot.tasks
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,6 +14,7 @@ from core.store.views import Overview
 from core.values import AutotunerError, one_line
 from tui.keys.binding import bindings
 from tui.keys.screens import SCREENS
+from tui.limits import limits_of
 from tui.line import Line, Span, Tone
 from tui.screens.base import View
 from tui.views.plots import PLOTS, Data, Shown, drawn, head_line, metrics
@@ -130,8 +130,7 @@ class PlotsScreen(View):
         if self._limits is None or self._limits[0] != task:
             self._limits = (task, {})
             try:
-                text = await self.console.source.file(task)
-                self._limits = (task, await asyncio.to_thread(_slo, text))
+                self._limits = (task, await limits_of(self.console.source, task))
             except (AutotunerError, OSError) as error:
                 self.console.say(f"the limits of the SLO are not shown: {error}", bad=True)
         return self._limits[1]
@@ -163,9 +162,3 @@ class PlotsScreen(View):
 
     def _put(self, lines: Sequence[Line]) -> None:
         self.query_one(Page).show(lambda cells: lines)
-
-
-def _slo(text: str) -> dict[str, float]:
-    from core.task import parse  # not needed for the console's first paint
-
-    return dict(parse(text, "task.yaml", Path.cwd()).slo.limits)

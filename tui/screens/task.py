@@ -10,13 +10,15 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from core.store.filters import parse
-from core.store.views import Condition
-from core.values import AutotunerError, Scalar
+from core.store.views import Condition, Overview, TaskView
+from core.values import AutotunerError, Scalar, one_line
+from tui.beside import Beside, beside
 from tui.keys.binding import bindings
 from tui.keys.screens import SCREENS
 from tui.line import Span, Tone, line
 from tui.screens.base import View
 from tui.views import words
+from tui.views.budget import spent
 from tui.views.choices import compared, first_order, known_flags, log_of, not_to_retry
 from tui.views.head import HEIGHT, head_lines
 from tui.views.results import bar_line
@@ -42,6 +44,8 @@ class TaskScreen(View):
         super().__init__()
         self._text = ""  # of the filter
         self._shown_task: str | None = None
+        self._beside = Beside()
+        self._read_beside: object = None
 
     def body(self) -> ComposeResult:
         yield Lines(id="head")
@@ -62,7 +66,9 @@ class TaskScreen(View):
         else:
             rows = HEIGHT + (_CHART if self.size.height >= _TALL else 0)
             head.styles.height = rows
-            head.show(lambda cells: head_lines(overview, now, cells, rows))
+            self._read(overview)
+            closest = self._beside.closest
+            head.show(lambda cells: head_lines(overview, now, cells, rows, closest))
             if overview.task.id != self._shown_task:
                 self._shown_task = overview.task.id
                 self._filter("")
@@ -130,9 +136,33 @@ class TaskScreen(View):
     def _bar(self) -> None:
         table, text = self.table, self._text
         page, marks, trouble = table.page, len(table.marks), table.trouble
+        low, said = table.low, ""
+        if overview := self.console.overview:
+            said = spent(overview.task, self._beside.budget, self.console.now())
         self.query_one("#bar", Lines).show(
-            lambda cells: [bar_line(page, text, marks, trouble, cells)]
+            lambda cells: [bar_line(page, text, marks, trouble, cells, low=low, spent=said)]
         )
+
+    # what the journal's overview does not have
+
+    def _read(self, overview: Overview) -> None:
+        """When the task is another one, or its budget or results are."""
+        task = overview.task
+        wanted = (task.id, task.done, task.planned, task.deadline, task.verdict)
+        if wanted != self._read_beside:
+            if self._read_beside is None or task.id != self._shown_task:
+                self._beside = Beside()
+            self._read_beside = wanted
+            work = self._reads(task)
+            self.run_worker(work, group="beside", exclusive=True, exit_on_error=False)
+
+    async def _reads(self, task: TaskView) -> None:
+        try:
+            self._beside = await beside(self.console.source, task)
+        except Exception as error:  # a busy or broken journal; a later change tries again
+            self.console.say(one_line(f"reading failed: {error}"), bad=True)
+        if self.ready and self.is_current:
+            self.fill()
 
     # keys
 

@@ -31,7 +31,8 @@ class TasksScreen(View):
     def fill(self) -> None:
         view, now = self.console.snapshot, self.console.now()
         self._marked &= {task.id for task in view.tasks}
-        grid = task_grid(view.tasks, now, self._marked, about_width(self.size.width))
+        room = about_width(self.size.width)
+        grid = task_grid(view.tasks, now, self._marked, room, view.confirming())
         empty = nothing(view, self.console.keymap.key("tasks.new"), self.size.width - 4)
         self.query_one(Table).show(grid, empty)
         self._about()

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import yaml
 
-from core.task.units import seconds
 from core.values import InputError, Scalar
 from tui.views.words import value
 
@@ -51,33 +50,3 @@ def _scalar(name: str, text: str) -> Scalar:
 def spelled(flags: Mapping[str, Scalar]) -> str:
     """As `flags_of` reads them."""
     return " ".join(shlex.quote(f"{name}={value(said)}") for name, said in flags.items())
-
-
-def limits_of(texts: tuple[str, ...]) -> tuple[int | None, float | None]:
-    """(experiments, seconds) from two lines. None: as many experiments as now; no time limit.
-
-    InputError says what is wrong.
-    """
-    count, duration = (text.strip() for text in texts)
-    if count and (not count.isascii() or not count.isdigit() or int(count) < 1):
-        raise InputError(f"experiments: {count!r} is no whole number from 1 up")
-    length = seconds(duration) if duration else None
-    if duration and not length:
-        raise InputError(f"duration: {duration!r} needs a unit, such as 90m or 2h")
-    return int(count) if count else None, length
-
-
-def budget_in(text: str) -> tuple[str, str]:
-    """(experiments, duration) as a task file spells them; empty where it says nothing."""
-    try:
-        said = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
-        said = None
-    budget = said.get("budget") if isinstance(said, dict) else None
-    if not isinstance(budget, dict):
-        return "", ""
-    return _text(budget.get("experiments")), _text(budget.get("duration"))
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.metrics import Measurement
@@ -11,14 +11,24 @@ from core.values import ExperimentState
 from tui.line import Line, Span, Tone, fit, line
 from tui.views import words
 from tui.views.axes import Axis
-from tui.views.curves import METRICS, chosen_measurement, load_curve, main_scenario
+from tui.views.curves import (
+    METRICS,
+    Curve,
+    chosen_measurement,
+    level_series,
+    main_scenario,
+    slo_lines,
+    statistic,
+)
 from tui.views.gains import lower_is_better
 from tui.views.layout import Column, Grid, Row, as_lines, plan
-from tui.views.plot import Series, xy
+from tui.views.plot import xy
+from tui.views.trust import any_low, legend, low
+from tui.views.verdict import best_alike
 
 MOST = 6
 """Experiments that are laid side by side."""
-_MARKS = "○●×▪▾◌"
+_MARKS = "○●▴▪▾◌"
 _TONES = (Tone.RUN, Tone.WARN, Tone.KEY, Tone.STRONG, Tone.PLAIN, Tone.DIM)
 _WIDE = 100  # cells from which flags have room for their whole names
 
@@ -39,13 +49,16 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """A row of numbers. `better`: 1 when more is better, -1 when less is, 0 when neither."""
+    """A row of numbers. `better`: 1 when more is better, -1 when less is, 0 when neither.
+    `statistic`: a percentile, which may rest on too few requests.
+    """
 
     name: str
     pick: Callable[[ExperimentView], float | None]
     better: int = -1
     digits: int = 3
     detail: bool = False
+    statistic: str = ""
 
     def said(self, values: Sequence[float | None]) -> list[Span]:
         return words.numbers(values, self.digits) if self.better else [_whole(v) for v in values]
@@ -78,8 +91,18 @@ def comparison(
     grid = _grid(compared, [_states(compared), *flags, *_figures(task, compared, everything)])
     return [
         fit(one, cells)
-        for one in (*_left_out(compared, grid, cells), *as_lines(grid, cells), *_failures(compared))
-    ]
+        for one in (
+            *_left_out(compared, grid, cells), *as_lines(grid, cells), *_failures(compared),
+            *_few(compared, everything),
+        )
+    ]  # fmt: skip
+
+
+def _few(compared: Sequence[Side], everything: bool) -> list[Line]:
+    """What the mark of a percentile means, when one is there."""
+    chosen = [chosen_measurement(side.view) for side in compared]
+    shown = ("p95", *(("p50", "p90", "p99") if everything else ()))
+    return [legend(shown)] if any_low((one.data for one in chosen if one), shown) else []
 
 
 def _left_out(compared: Sequence[Side], grid: Grid, cells: int) -> list[Line]:
@@ -97,20 +120,22 @@ def _failures(compared: Sequence[Side]) -> list[Line]:
     ]
 
 
-def overlaid(compared: Sequence[Side], metric: int, cells: int, rows: int) -> list[Line]:
-    """The curves of one metric (its place in METRICS) over concurrency."""
-    wanted = METRICS[metric % len(METRICS)]
+def overlaid(
+    compared: Sequence[Side], metric: int, cells: int, rows: int,
+    limits: Mapping[str, float] | None = None,
+) -> list[Line]:  # fmt: skip
+    """The curves of one metric (its place in METRICS) over concurrency, with its limit."""
+    wanted, limits = METRICS[metric % len(METRICS)], limits or {}
+    which = statistic(wanted, limits)
     scenario = next((s for s in (main_scenario(side.view) for side in compared) if s), None)
-    series = [
-        Series(f"#{side.view.number}", points, side.tone, side.mark)
-        for side in compared
-        if (points := load_curve(side.view, wanted, "p95", scenario))
-    ]
+    shown = [Curve("", side.view, side.tone, side.mark) for side in compared]
+    series = level_series(shown, wanted, which, scenario)
     loads = sorted({load for one in series for load, _ in one.points})
     if not loads:
         return [fit(line(Span("Nothing was measured of these.", Tone.DIM)), cells)]
     across = Axis("concurrency", log=True, ticks=tuple(loads))
-    return xy(series, cells, rows, x=across, y=Axis(wanted.said("p95"), low=0.0))
+    drawn = slo_lines(wanted, which, limits)
+    return xy(series, cells, rows, x=across, y=Axis(wanted.said(which), low=0.0), limits=drawn)
 
 
 def _grid(compared: Sequence[Side], rows: Sequence[Row]) -> Grid:
@@ -161,6 +186,7 @@ def _figures(task: TaskView, compared: Sequence[Side], everything: bool) -> list
     score = _Figure(
         f"score {task.unit}", lambda view: view.score, -1 if lower_is_better(task) else 1, 4
     )
+    alike = best_alike(task)
     rows = []
     for one in (score, *_FIGURES):
         if one.detail and not everything:
@@ -169,18 +195,36 @@ def _figures(task: TaskView, compared: Sequence[Side], everything: bool) -> list
         spans = one.said(values)
         known = {s.text for s, value in zip(spans, values, strict=True) if value is not None}
         if known and (everything or len(known) > 1):
-            rows.append(_figure_row(one, values, spans))
+            same = alike if one.better == 1 or one is score else ()
+            rows.append(_figure_row(one, compared, values, spans, same))
     return rows
 
 
-def _figure_row(figure: _Figure, values: Sequence[float | None], spans: Sequence[Span]) -> Row:
-    winner = _winner(figure, values, spans)
+def _figure_row(
+    figure: _Figure,
+    compared: Sequence[Side],
+    values: Sequence[float | None],
+    spans: Sequence[Span],
+    alike: Collection[int],
+) -> Row:
+    """`alike` are the experiments whose figure cannot be told apart, whatever its digits say."""
+    numbers = [side.view.number for side in compared]
+    winner = None if len(set(numbers) & set(alike)) > 1 else _winner(figure, values, spans)
     cells = [
-        (span, Span(" ✔", Tone.GOOD)) if place == winner else (span, Span("  "))
-        for place, span in enumerate(spans)
+        (span, _low(figure, side), Span("✔", Tone.GOOD) if place == winner else Span(" "))
+        for place, (span, side) in enumerate(zip(spans, compared, strict=True))
     ]
-    gains = [_gain(figure, values[0], value) if place else () for place, value in enumerate(values)]
+    gains: list[Line] = [()]
+    for number, value in zip(numbers[1:], values[1:], strict=True):
+        same = number in alike and numbers[0] in alike and value is not None
+        said = line(Span("≈", Tone.BEST)) if same else _gain(figure, values[0], value)
+        gains.append(said)
     return _row(figure.name, cells, gains)
+
+
+def _low(figure: _Figure, side: Side) -> Span:
+    chosen = chosen_measurement(side.view)
+    return low(chosen.data, figure.statistic) if chosen and figure.statistic else Span(" ")
 
 
 def _winner(figure: _Figure, values: Sequence[float | None], spans: Sequence[Span]) -> int | None:
@@ -225,10 +269,9 @@ def _time(metric: str, statistic: str, factor: float) -> Callable[[ExperimentVie
 def _times() -> list[_Figure]:
     found = []
     for metric, unit, factor in (("ttft", "ms", 1000.0), ("tpot", "ms", 1000.0), ("e2e", "s", 1.0)):
-        for statistic in ("p95", "mean", "p50", "p90", "p99"):
-            name = f"{metric.upper()} {statistic} {unit}"
-            pick = _time(metric, statistic, factor)
-            found.append(_Figure(name, pick, detail=statistic != "p95"))
+        for one in ("p95", "mean", "p50", "p90", "p99"):
+            name, pick = f"{metric.upper()} {one} {unit}", _time(metric, one, factor)
+            found.append(_Figure(name, pick, detail=one != "p95", statistic=one))
     return found
 
 

@@ -7,6 +7,7 @@ from core.values import TaskState
 from tui.snapshot import Snapshot
 from tui.views import words
 from tui.views.gains import delta
+from tui.views.verdict import gain_decimals
 
 
 def endings(before: Snapshot, after: Snapshot) -> list[tuple[str, bool]]:
@@ -20,8 +21,8 @@ def endings(before: Snapshot, after: Snapshot) -> list[tuple[str, bool]]:
 
 
 def _said(task: TaskView) -> str:
-    text = f"{task.name}: {words.task_state(task.state, task.verdict).text}"
+    text = f"{task.name}: {words.task_state(task).text}"
     if task.failure:
         return f"{text}: {words.failure(task.failure)}"
-    gain = words.gain(delta(task))
+    gain = words.gain(delta(task), gain_decimals(task)) if task.best else ""
     return f"{text}, {gain} % against the baseline" if gain else text

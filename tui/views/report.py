@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.store.views import ExperimentView, MeasurementView, StartView, TaskView
-from core.values import Failure
+from core.store.views import ExperimentView, StartView, TaskView
+from core.values import Failure, StartReason
 from tui.line import Line, Span, Tone, apart, labelled, line, wrap
 from tui.views import words
 from tui.views.compare import overlaid, sides
-from tui.views.curves import main_scenario
-from tui.views.layout import Column, Grid, Row, as_lines
+from tui.views.curves import METRICS, levels, slo_lines, statistic
+from tui.views.measured import confirmed_lines, measured_lines
 from tui.views.phases import past_phases, phase_line
+from tui.views.verdict import best_alike
 
 _LABEL = 16
 _LEVELS = 3  # loads from which a curve says more than the table
-_PLOT = 10  # its rows
-_TALL = 30  # rows of a screen that has room for it
+_PLOT, _SMALL = 12, 9  # its rows
+_TALL = 30  # rows of a screen that has room for the larger one
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,11 @@ class Command:
 
 
 def report(
-    task: TaskView, view: ExperimentView, now: float, cells: int, rows: int, command: Command
-) -> list[Line]:
-    """State, failure with the line that proves it and advice, flags, measurements, starts, the
-    command. On a screen of 30 `rows` and more also the curve over concurrency.
+    task: TaskView, view: ExperimentView, now: float, cells: int, rows: int, command: Command,
+    limits: Mapping[str, float] | None = None,
+) -> list[Line]:  # fmt: skip
+    """State, failure with the line that proves it and advice, flags, what the repeats came to,
+    measurements with the curves over concurrency, starts, the command. `limits` are the SLO's.
     """
     lines = [_title(task, view, cells), ()]
     if view.failure:
@@ -40,16 +43,26 @@ def report(
     lines += _flags(view, cells)
     if view.reason:
         lines += _entry("why", view.reason, cells)
+    if view.confirmed:
+        lines += [(), *confirmed_lines(task, view.confirmed, cells)]
     if view.measurements:
-        lines += [(), line(Span("measurements", Tone.STRONG))]
-        lines += as_lines(_measured(view), cells)
-        lines += _curve(task, view, cells) if rows >= _TALL else []
-    lines += [(), line(Span("starts", Tone.STRONG))]
-    for start in view.starts:
-        lines += _start(view, start, now, cells)
-    if not view.starts:
-        lines.append(line(Span("none yet", Tone.DIM)))
+        lines += [(), *measured_lines(view, cells)]
+        lines += _curves(task, view, cells, rows, limits or {})
+    lines += _starts(view, now, cells)
     return [*lines, (), *_command(command, cells)]
+
+
+def _starts(view: ExperimentView, now: float, cells: int) -> list[Line]:
+    """Those that confirm apart from those of the search."""
+    found: list[Line] = []
+    confirms = [one for one in view.starts if one.reason is StartReason.CONFIRM]
+    others = [one for one in view.starts if one.reason is not StartReason.CONFIRM]
+    for title, starts in (("starts", others), ("starts to confirm", confirms)):
+        if starts or title == "starts":
+            found += [(), line(Span(title, Tone.STRONG))]
+        for start in starts:
+            found += _start(view, start, now, cells)
+    return found if view.starts else [*found, line(Span("none yet", Tone.DIM))]
 
 
 def _command(command: Command, cells: int) -> list[Line]:
@@ -59,20 +72,26 @@ def _command(command: Command, cells: int) -> list[Line]:
     return [title, *wrap(command.text or "…", cells)]
 
 
-def _curve(task: TaskView, view: ExperimentView, cells: int) -> list[Line]:
-    scenario = main_scenario(view)
-    loads = {m.data.concurrency for m in view.measurements if m.data.scenario == scenario}
-    if len(loads) < _LEVELS:
+def _curves(
+    task: TaskView, view: ExperimentView, cells: int, rows: int, limits: Mapping[str, float]
+) -> list[Line]:
+    """Throughput, and each latency that has a limit, over concurrency."""
+    if len(levels(view)) < _LEVELS:
         return []
-    return [(), *overlaid(sides(task, [view]), 0, cells, _PLOT)]
+    found: list[Line] = []
+    for place, metric in enumerate(METRICS):
+        if place == 0 or any(slo_lines(metric, statistic(metric, limits), limits)):
+            room = _PLOT if rows >= _TALL else _SMALL
+            found += [(), *overlaid(sides(task, [view]), place, cells, room, limits)]
+    return found
 
 
 def _title(task: TaskView, view: ExperimentView, cells: int) -> Line:
     marks: list[Span | str] = [Span(f"{task.name} #{view.number}", Tone.STRONG)]
     if view.baseline:
         marks.append(Span("  baseline", Tone.BASE))
-    if view.number == task.best:
-        marks.append(Span("  best", Tone.BEST))
+    if view.number in (alike := best_alike(task)):
+        marks.append(Span("  ≈ best" if len(alike) > 1 else "  best", Tone.BEST))
     if view.score is not None:
         score = words.number(view.score, words.places([view.score], 4)).text
         marks.append(f"  {score} {task.unit}")
@@ -116,49 +135,3 @@ def _start(view: ExperimentView, start: StartView, now: float, cells: int) -> li
         road = phase_line(view, now, cells - 2) if last else past_phases(start, now, cells - 2)
         lines.append(line("  ", *road))
     return lines
-
-
-def _measured(view: ExperimentView) -> Grid:
-    columns = (
-        Column("scenario", grow=True, least=8),
-        Column("load", right=True),
-        Column("output", "tok/s", right=True),
-        Column("TTFT", "p95 ms", right=True),
-        Column("TPOT", "p95 ms", right=True),
-        Column("E2E", "p95 s", right=True, rank=2),
-        Column("requests", right=True, rank=1),
-        Column("errors", right=True, rank=3),
-        Column("start", right=True, rank=4),
-        Column("", grow=False),
-    )
-    data = [measured.data for measured in view.measurements]
-    numbers = [
-        words.numbers([m.throughput for m in data], 4),
-        words.numbers([m.ttft.p95 and m.ttft.p95 * 1000 for m in data]),
-        words.numbers([m.tpot.p95 and m.tpot.p95 * 1000 for m in data]),
-        words.numbers([m.e2e.p95 for m in data]),
-    ]
-    rows = []
-    for index, measured in enumerate(view.measurements):
-        m = measured.data
-        cells = (
-            line(m.scenario),
-            line(str(m.concurrency)),
-            *((column[index],) for column in numbers),
-            line(str(m.requests)),
-            line(str(m.errors)),
-            line(str(measured.start)),
-            _mark(measured, chosen=index == view.chosen),
-        )
-        rows.append(Row(str(index), cells))
-    return Grid(columns, tuple(rows))
-
-
-def _mark(measured: MeasurementView, *, chosen: bool) -> Line:
-    if measured.data.failure:
-        return (Span(f"✖ {words.failure(measured.data.failure)}", Tone.BAD),)
-    mark = Span("✔", Tone.GOOD) if measured.feasible else Span("✖", Tone.BAD)
-    said = next((b.replace("_", " ") for b in measured.breaches), "")
-    return line(
-        mark, Span(" gave the score", Tone.BEST) if chosen else "", f" {said}" if said else ""
-    )

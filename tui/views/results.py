@@ -9,18 +9,21 @@ from core import score
 from core.metrics import Measurement
 from core.store.views import Overview, ResultPage, ResultQuery, ResultRow, TaskView
 from core.values import ExperimentState, Objective
-from tui.line import Line, Span, Tone, apart, line
+from tui.line import Line, Span, Tone, apart, line, width
 from tui.views import words
 from tui.views.gains import lower_is_better
 from tui.views.layout import Column, Grid, Row
+from tui.views.trust import any_low, legend, low, marks
+from tui.views.verdict import best_alike, gain_decimals, worth
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How many decimals each column has, and whether GPUs are told apart.
+    """How many decimals each column has, whether GPUs are told apart, and whether there is a
+    percentile that rests on too few requests.
 
     It follows from the task, not from the rows in view, so that nothing jumps while one
-    scrolls; what only rows tell (decimals of flags, GPU counts) grows.
+    scrolls; what only rows tell (decimals of flags, GPU counts, `low`) grows.
     """
 
     score: int = 0
@@ -30,6 +33,7 @@ class Scale:
     e2e: int = 2
     flags: tuple[tuple[str, int], ...] = ()
     gpus: frozenset[int] = frozenset()
+    low: bool = False
 
     def grown(self, overview: Overview, rows: Sequence[ResultRow]) -> Scale:
         """As the task stands now, with what these rows add."""
@@ -38,7 +42,8 @@ class Scale:
             found = [_decimals(row.parameters.get(name)) for row in rows]
             known[name] = max([known.get(name, 0), *found])
         gpus = self.gpus | {row.gpus for row in rows}
-        return replace(_measured(overview), flags=tuple(known.items()), gpus=gpus)
+        low = self.low or any_low(row.measured.data for row in rows if row.measured)
+        return replace(_measured(overview), flags=tuple(known.items()), gpus=gpus, low=low)
 
 
 def _measured(overview: Overview) -> Scale:
@@ -46,11 +51,12 @@ def _measured(overview: Overview) -> Scale:
     task, data = overview.task, _of_best(overview)
     known = task.best_score or task.baseline_score
     digits = words.places([known], 4) if known else (3 if task.unit == "s" else 0)
+    digits = worth(task, known, digits)
     if data is None:
         return Scale(score=digits)
     return Scale(
         digits,
-        words.places([data.throughput], 4),
+        worth(task, data.throughput, words.places([data.throughput], 4)),
         words.places([_ms(data.ttft.p95)]),
         words.places([_ms(data.tpot.p95)]),
         words.places([data.e2e.p95]),
@@ -140,13 +146,15 @@ def _flag(name: str, decimals: int) -> Field:
 
 
 def _scores(task: TaskView, scale: Scale) -> tuple[Field, ...]:
+    alike, decimals = best_alike(task), gain_decimals(task)
+
     def scored(row: ResultRow) -> Line:
         span = _number(row.score, scale.score)
-        return (replace(span, tone=Tone.BEST) if row.number == task.best else span,)
+        return (replace(span, tone=Tone.BEST) if row.number in alike else span,)
 
     def gained(row: ResultRow) -> Line:
-        gain = words.gain(gain_of(task, row))
-        return (Span(gain) if gain else words.after_point(words.NONE, 1),)
+        gain = words.gain(gain_of(task, row), decimals)
+        return (words.after_point(Span(gain) if gain else words.NONE, decimals),)
 
     column = Column("score", task.unit, right=True)
     found = [
@@ -165,24 +173,43 @@ def _latencies(scale: Scale) -> tuple[Field, ...]:
     def p95(unit: str, title: str, rank: int) -> Column:
         return Column(title, f"p95 {unit}", right=True, rank=rank)
 
-    return (
+    found = (
         _figure("ttft_p95", p95("ms", "TTFT", 1), lambda m: _ms(m.ttft.p95), scale.ttft),
         _figure("tpot_p95", p95("ms", "TPOT", 1), lambda m: _ms(m.tpot.p95), scale.tpot),
         _figure("e2e_p95", p95("s", "E2E", 7), lambda m: m.e2e.p95, scale.e2e),
     )
+    return tuple(map(_doubted, found)) if scale.low else found
+
+
+def _doubted(field: Field) -> Field:
+    """With the mark of a percentile that too few requests stand behind."""
+
+    def cell(row: ResultRow) -> Line:
+        mark = low(row.measured.data, "p95") if row.measured else Span(" ")
+        return (*field.cell(row), mark)
+
+    return replace(field, cell=cell)
 
 
 def _others(scale: Scale) -> tuple[Field, ...]:
     load = Column("load", right=True, rank=3)
+    met = Column("SLO met", "%", right=True, rank=5)
     errors = Column("errors", "%", right=True, rank=6)
     gpus = Column("GPUs", right=True, rank=4)
     found = (
         _figure("concurrency", load, lambda m: m.concurrency, 0),
+        Field("attainment", met, _met, falling=True),
         _figure("error_rate", errors, lambda m: m.error_rate * 100, 1),
     )
     if len(scale.gpus) < 2:
         return found
     return (*found, Field("gpus", gpus, lambda row: line(str(row.gpus))))
+
+
+def _met(row: ResultRow) -> Line:
+    """Nothing where no limit is one that a single request can meet."""
+    share = row.measured.data.attainment if row.measured else None
+    return () if share is None else (words.after_point(Span(words.share(share)), 1),)
 
 
 def _figure(
@@ -207,7 +234,9 @@ def gain_of(task: TaskView, row: ResultRow) -> float | None:
 
 
 def remark(task: TaskView, row: ResultRow) -> Line:
-    """Mark and word: met or what was missed first, best, baseline; what went wrong."""
+    """Mark and word: met or what was missed first, best, baseline; what went wrong, or is in
+    doubt. What cannot be told apart from the best is marked as it is.
+    """
     if row.failure:
         base = Span("  baseline", Tone.BASE) if row.baseline else ""
         return line(Span(f"✖ {words.failure(row.failure)}", Tone.BAD), base)
@@ -215,12 +244,14 @@ def remark(task: TaskView, row: ResultRow) -> Line:
         return (words.experiment_state(row.state),)
     met = row.state is ExperimentState.SUCCEEDED
     parts: list[Span | str] = [Span("✔", Tone.GOOD) if met else Span("✖", Tone.BAD)]
-    if row.number == task.best:
-        parts.append(Span(" best", Tone.BEST))
+    if row.number in (alike := best_alike(task)):
+        parts.append(Span(" ≈ best" if len(alike) > 1 else " best", Tone.BEST))
     if row.baseline:
         parts.append(Span(" baseline", Tone.BASE))
     if breach := _breach(row):
         parts.append(Span(f" {breach}", Tone.BAD))
+    if row.measured and (doubts := marks(row.measured.data)):
+        parts.append(Span(f" {', '.join(doubts)}", Tone.WARN))
     return line(*parts)
 
 
@@ -242,8 +273,13 @@ def nothing(overview: Overview, page: ResultPage) -> tuple[Line, ...]:
     )
 
 
-def bar_line(page: ResultPage, text: str, marks: int, trouble: str | None, cells: int) -> Line:
-    """Over the table: how many rows of how many, what they are filtered by, what is marked."""
+def bar_line(
+    page: ResultPage, text: str, marks: int, trouble: str | None, cells: int,
+    *, low: bool = False, spent: str = "",
+) -> Line:  # fmt: skip
+    """Over the table: how many rows of how many, what they are filtered by, what is marked;
+    where there is room what a mark for few requests means and what of the budget is `spent`.
+    """
     whole = words.count(page.total)
     if text.strip():
         left = line(f" {words.count(page.matching)} of {whole}  ", Span(text, Tone.KEY))
@@ -252,4 +288,8 @@ def bar_line(page: ResultPage, text: str, marks: int, trouble: str | None, cells
     if trouble:
         left = (*left, Span(f"  ✖ {trouble}", Tone.BAD))
     right = line(Span(f"• {marks} marked", Tone.KEY), " ") if marks else ()
+    if low and width(left) + width(legend()) + width(right) + 5 <= cells:
+        left = (*left, Span("   "), *legend())
+    if spent and width(left) + len(spent) + width(right) + 5 <= cells:
+        right = (Span(f"{spent} ", Tone.DIM), *right)
     return apart(left, right, cells)

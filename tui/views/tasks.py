@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from core.store.views import Overview, TaskView
@@ -11,7 +12,9 @@ from tui.snapshot import Snapshot
 from tui.views import words
 from tui.views.gains import delta
 from tui.views.layout import Column, Grid, Row
+from tui.views.left import left
 from tui.views.phases import parameters, phase_line
+from tui.views.verdict import confirming, gain_decimals, verdict_line, worth
 
 _REASON = 24  # cells that a column with reasons has to leave to the others, at the least
 
@@ -57,8 +60,11 @@ def task_grid(
     now: float,
     marked: frozenset[str] = frozenset(),
     reasons: int = 0,
+    confirming: Collection[str] = (),
 ) -> Grid:
-    """One row a task, in the order given. `reasons`: cells for why one failed."""
+    """One row a task, in the order given. `reasons`: cells for why one failed. `confirming`:
+    those whose best is being confirmed.
+    """
     units = {task.unit for task in tasks}
     same = next(iter(units)) if len(units) == 1 else ""
     columns = (
@@ -76,12 +82,12 @@ def task_grid(
         Column("", rank=1),
     )
     best = _best(tasks)
-    gains = [words.gain(delta(task)) for task in tasks]
     rows = []
     for index, task in enumerate(tasks):
         mark = line(Span("✔", Tone.KEY)) if task.id in marked else ()
         why = fit(line(_why(task)), reasons)
-        cells = (mark, *_cells(task, best[index], gains[index], same, now), why)
+        state = words.task_state(task, confirming=task.id in confirming)
+        cells = (mark, *_cells(task, state, best[index], same, now), why)
         rows.append(Row(task.id, cells))
     return Grid(columns, tuple(rows))
 
@@ -92,18 +98,19 @@ def _why(task: TaskView) -> Span:
     return Span(f"{words.failure(task.failure)}: {task.failure.message}", Tone.DIM)
 
 
-def _cells(task: TaskView, best: Span, gain: str, same: str, now: float) -> tuple[Line, ...]:
+def _cells(task: TaskView, state: Span, best: Span, same: str, now: float) -> tuple[Line, ...]:
+    gain = words.gain(delta(task), gain_decimals(task))
     return (
         line(task.name),
         line(task.engine),
         line(task.model),
-        line(words.task_state(task.state, task.verdict)),
+        line(state),
         line(words.progress(task.done, task.planned)),
         line(best),
         line("" if same or task.best_score is None else task.unit),
-        line(Span(gain) if gain else words.after_point(words.NONE, 1)),
+        line(words.after_point(Span(gain) if gain else words.NONE, 1)),
         line(words.SIMULATED if task.simulated else ""),
-        line(_left(task, now)),
+        line(Span(said) if (said := left(task, now)) else words.NONE),
     )
 
 
@@ -116,15 +123,10 @@ def _best(tasks: tuple[TaskView, ...]) -> list[Span]:
     most = max(decimals.values(), default=0)
     spans = []
     for task in tasks:
-        span = words.after_point(words.number(task.best_score, decimals[task.unit]), most)
+        own = worth(task, task.best_score, decimals[task.unit])
+        span = words.after_point(words.number(task.best_score, own), most)
         spans.append(replace(span, tone=Tone.BEST) if task.best_score else span)
     return spans
-
-
-def _left(task: TaskView, now: float) -> Span:
-    if task.state is not TaskState.RUNNING or task.deadline is None:
-        return words.NONE
-    return Span(words.duration(max(0.0, task.deadline - now)))
 
 
 def about_task(
@@ -143,12 +145,22 @@ def _about(task: TaskView, overview: Overview | None, now: float, cells: int) ->
         return [(Span(" "), *part) for part in _failed(task, cells - 1)]
     busy = overview.busy if overview else None
     if busy is None:
-        return [line(" ", *outcome(task))]
+        return [line(" ", *part) for part in _standing(task, cells - 1)]
+    why = f" {task.note}" if confirming(overview) else f" why: {task.note}"
     return [
         line(Span(f" #{busy.number} ", Tone.RUN), *parameters(busy)),
         (Span(" "), *phase_line(busy, now, cells - 1)),
-        line(Span(f" why: {task.note}", Tone.DIM) if task.note else ""),
+        line(Span(why, Tone.DIM) if task.note else ""),
     ]
+
+
+def _standing(task: TaskView, cells: int) -> list[Line]:
+    """The verdict where there is one and nothing is at work, else what the task does."""
+    said = verdict_line(task) if task.verdict else ()
+    judged = wrap("".join(span.text for span in said), cells, said[0].tone) if said else []
+    if task.state is TaskState.COMPLETED and judged:
+        return judged[:3]
+    return [outcome(task), *judged][:3]
 
 
 def _failed(task: TaskView, cells: int) -> list[Line]:
@@ -161,8 +173,8 @@ def outcome(task: TaskView) -> Line:
     """One line for a task with no experiment at work."""
     if task.failure:
         return line(Span(f"✖ {words.failure(task.failure)}: {task.failure.message}", Tone.BAD))
-    if task.verdict and task.state.final:
-        return line(words.verdict(task.verdict), Span(f"  {task.note}", Tone.DIM))
+    if task.note and task.state is TaskState.RUNNING:
+        return line(Span(task.note, Tone.DIM))
     said = {
         TaskState.QUEUED: "waits for its turn",
         TaskState.RUNNING: "chooses what to try next",

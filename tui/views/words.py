@@ -7,13 +7,19 @@ import re
 from collections.abc import Iterable, Sequence
 
 from core.store.short import SHORT
-from core.store.views import VerdictView
+from core.store.views import TaskView, VerdictView
 from core.values import ExperimentState, Failure, FailureKind, Scalar, TaskState
 from tui.line import Span, Tone
 
 NONE = Span("–", Tone.DIM)
 _NUMBER = r"\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-_BREACH = re.compile(rf"(?P<name>\w+) (?P<value>{_NUMBER})(?: s)? [<>] (?P<limit>{_NUMBER})(?: s)?")
+_BREACH = re.compile(
+    rf"(?P<name>\w+) (?P<value>{_NUMBER})(?: s)? (?P<sign>[<>]) (?P<limit>{_NUMBER})(?: s)?"
+)
+_UNITS = {
+    "ttft": (" ms", 1000.0), "tpot": (" ms", 1000.0), "e2e": (" s", 1.0),
+    "error": (" %", 100.0), "attainment": (" %", 100.0), "throughput": (" tok/s", 1.0),
+}  # fmt: skip
 SIMULATED = Span("simulated", Tone.WARN)
 
 
@@ -65,17 +71,56 @@ def count(items: int) -> str:
     return f"{items:,}".replace(",", " ")
 
 
-def gain(delta: float | None) -> str:
+def gain(delta: float | None, decimals: int = 1) -> str:
     """A relative gain as signed per cent; 0.38 is `+38.0`."""
-    return "" if delta is None else f"{delta * 100:+.1f}"
+    if delta is None:
+        return ""
+    # Adding 0.0 takes the sign from a zero: `-0` would be a difference.
+    return f"{round(delta * 100, decimals) + 0.0:+.{decimals}f}"
+
+
+def share(part: float) -> str:
+    """As per cent, rounded down: 99.96 % of the requests are not all of them."""
+    return f"{math.floor(part * 1000 + 1e-9) / 10:.1f}"
+
+
+def near(seconds: float) -> str:
+    """A time that is only about right: `1h50m` `12m`, `<1m` below a minute."""
+    if seconds < 60:
+        return "<1m"
+    return f"{seconds // 60:.0f}m" if seconds < 3600 else duration(seconds)
 
 
 def breach(text: str) -> str:
     """A missed limit in short: `ttft_p95 0.69 s > 0.5 s` is `ttft p95 +38 %`."""
     if not (match := _BREACH.fullmatch(text)) or float(match["limit"]) == 0:
         return text.replace("_", " ")
-    over = float(match["value"]) / float(match["limit"]) - 1
-    return f"{match['name'].replace('_', ' ')} {over * 100:+.{1 if abs(over) < 0.095 else 0}f} %"
+    return f"{match['name'].replace('_', ' ')} {_over(match)}"
+
+
+def limit(text: str) -> str:
+    """A missed limit with its numbers: `ttft p95 690 ms > 500 ms (+38 %)`."""
+    if not (match := _BREACH.fullmatch(text)):
+        return text.replace("_", " ")
+    name = match["name"]
+    unit, factor = _UNITS.get(name.partition("_")[0], ("", 1.0))
+    value, most = (f"{float(match[end]) * factor:.4g}{unit}" for end in ("value", "limit"))
+    off = f" ({_over(match)})" if float(match["limit"]) else ""
+    return f"{name.replace('_', ' ')} {value} {match['sign']} {most}{off}"
+
+
+def excess(text: str) -> float:
+    """How far a limit is missed, relative to it; what has no number is missed as a whole."""
+    match = _BREACH.fullmatch(text)
+    return abs(_off(match)) if match and float(match["limit"]) else 1.0
+
+
+def _over(match: re.Match[str]) -> str:
+    return f"{_off(match) * 100:+.{1 if abs(_off(match)) < 0.095 else 0}f} %"
+
+
+def _off(match: re.Match[str]) -> float:
+    return float(match["value"]) / float(match["limit"]) - 1
 
 
 def progress(done: int, planned: int | None) -> str:
@@ -100,11 +145,26 @@ _TASK = {
 }
 
 
-def task_state(state: TaskState, verdict: VerdictView | None) -> Span:
-    """Shape and word; a completed task with a confirmed best says so."""
-    if state is TaskState.COMPLETED and verdict and verdict.kind == "winner":
-        return Span("✔ winner", Tone.GOOD)
-    return _TASK[state]
+_CONFIRMING = Span("● confirming", Tone.RUN)
+_VERDICTS = {
+    "winner": Span("✔ winner", Tone.GOOD),
+    "tie": Span("≈ tie", Tone.WARN),
+    "not_better": Span("○ not better", Tone.WARN),
+    "unconfirmed": Span("◌ unconfirmed", Tone.DIM),
+    "none_feasible": Span("✖ none feasible", Tone.BAD),
+}
+
+
+def verdict(view: VerdictView) -> Span:
+    """Shape and word."""
+    return _VERDICTS.get(view.kind, Span(view.kind.replace("_", " ")))
+
+
+def task_state(task: TaskView, *, confirming: bool = False) -> Span:
+    """Shape and word; a completed task says what came of it."""
+    if task.state is TaskState.COMPLETED and task.verdict:
+        return verdict(task.verdict)
+    return _CONFIRMING if confirming and task.state is TaskState.RUNNING else _TASK[task.state]
 
 
 _EXPERIMENT = {
@@ -123,19 +183,6 @@ _EXPERIMENT = {
 
 def experiment_state(state: ExperimentState) -> Span:
     return _EXPERIMENT[state]
-
-
-_VERDICTS = {
-    "winner": Span("confirmed", Tone.GOOD),
-    "tie": Span("a tie with the baseline", Tone.WARN),
-    "not_better": Span("not better than the baseline", Tone.WARN),
-    "unconfirmed": Span("not confirmed", Tone.DIM),
-    "none_feasible": Span("nothing meets the SLO", Tone.BAD),
-}
-
-
-def verdict(view: VerdictView) -> Span:
-    return _VERDICTS.get(view.kind, Span(view.kind.replace("_", " ")))
 
 
 _FAILURES = {

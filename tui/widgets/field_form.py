@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.form import ENTRIES, GROUPS, Entry, Kind, Table
+from tui.form import ENTRIES, GROUPS, Entry, Table
 from tui.forms import Form
 from tui.line import Tone
 from tui.widgets.field import Field, RowField, TextField, Typing
@@ -152,7 +152,7 @@ class FormView(VerticalScroll, can_focus=False):
         return made
 
     def _field(self, entry: Entry, text: str) -> TextField | ChoiceField:
-        if entry.kind is Kind.CHOICE:
+        if entry.choices:
             value = text or entry.default
             return ChoiceField(entry.path, entry.label, entry.choices, value)
         return TextField(entry.path, entry.label, text, entry.default)

@@ -60,6 +60,11 @@ class ResultsTable(WindowTable):
         return self._row
 
     @property
+    def low(self) -> bool:
+        """Whether a percentile that rests on too few requests was among the rows."""
+        return self._scale.low
+
+    @property
     def _wanted(self) -> int | None:
         """The experiment that the cursor is to be on."""
         return self.number if self._lost is None else self._lost
@@ -184,4 +189,5 @@ class ResultsTable(WindowTable):
 def _look(overview: Overview) -> tuple[object, ...]:
     """What the drawing of a row takes from its task."""
     task = overview.task
-    return (task.best, task.best_score, task.baseline_score, task.state, overview.flags)
+    told = (task.best, task.best_score, task.baseline_score, task.verdict, task.state)
+    return (*told, overview.flags)
