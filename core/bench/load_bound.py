@@ -15,7 +15,7 @@ _FAR = 4.0  # so far over a limit, throughput may have fallen from a peak
 def bound(space: Space) -> float:
     """In the objective's unit; inf when nothing can be said."""
     levels = space.levels
-    if not levels or levels[0].failed:
+    if not levels or levels[0].void:
         return math.inf
     values = [space.reach(one) or 0.0 for one in levels if meets(one)]
     for low, high in pairwise(levels):
@@ -38,7 +38,8 @@ def _above(space: Space, last: Level) -> float:
     limit = ahead(earlier, last) * 1.1 if earlier else math.inf
     slope = min(space.slope(earlier, last) + 0.1, 1.0) if earlier else 1.0
     room = min(limit, space.loads[-1]) / last.concurrency
-    return (space.reach(last) or 0.0) * max(room, 1.0) ** max(slope, 0.1)
+    most: float = (space.reach(last) or 0.0) * max(room, 1.0) ** max(slope, 0.1)
+    return most
 
 
 def _below(space: Space, first: Level) -> float:

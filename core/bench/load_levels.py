@@ -26,9 +26,14 @@ class Level:
     looks: int = 1
 
     @property
+    def void(self) -> bool:
+        """Whether there are no figures to go by: a breach, by how much is not known."""
+        return self.failed or self.value is None
+
+    @property
     def breached(self) -> bool:
         """Whether this is too much load. A throughput still under its minimum is not."""
-        return self.failed or self.value is None or self.strain > 1
+        return self.void or self.strain > 1
 
     @property
     def feasible(self) -> bool:

@@ -75,18 +75,30 @@ def _doubtful(space: Space, best: Level) -> bool:
 
 def _search(space: Space) -> Step | Ended:
     """No level is feasible: above those that give too little, below those that strain a limit."""
-    short = [one.concurrency for one in space.levels if not one.enough and not one.breached]
-    over = [one.concurrency for one in space.levels if one.breached]
-    a = max(short, default=0)
-    b = min((load for load in over if load > a), default=math.inf)
-    if a and b < math.inf:
+    short = [one for one in space.levels if not one.enough and not one.breached]
+    a = short[-1].concurrency if short else 0
+    over = [one for one in space.levels if one.breached and one.concurrency > a]
+    if short and _hopeless(short, over):
+        return Ended("no load that meets the limits gives enough throughput")
+    if short and over:
+        b = over[0].concurrency
         load = space.nearest(math.sqrt(a * b), a, b)
         reason = f"too little throughput at {a}, a limit missed at {b}: between them"
-    elif a:
+    elif short:
         load, reason = space.nearest(a * _FACTOR, a), f"too little throughput at {a}: more load"
     else:
-        load, reason = space.nearest(b / _FACTOR, 0, b), f"{b:.0f} misses a limit: less load"
+        b = over[0].concurrency
+        load, reason = space.nearest(b / _FACTOR, 0, b), f"{b} misses a limit: less load"
         if load is None and len(over) == 1:  # the lowest load can be the slowest
             load = space.nearest(b * _FACTOR, b)
-            reason = f"{b:.0f} misses a limit: whether more load does, too"
+            reason = f"{b} misses a limit: whether more load does, too"
     return Step(load, reason) if load else Ended("no load is feasible")
+
+
+def _hopeless(short: list[Level], over: list[Level]) -> bool:
+    """Throughput grows with the load: what a breach does not reach, no lower load does. And it
+    no longer grows where two levels give the same."""
+    if over and not over[0].enough and not over[0].void:
+        return True
+    given = [one.throughput or 0.0 for one in short[-2:]]
+    return len(given) == 2 and given[1] < WORTH * given[0]

@@ -52,7 +52,7 @@ def _doubtful(space: Space) -> Level | None:
     """A load so near a limit that a second look may decide otherwise: the best one, or a breach
     that would be better."""
     best = _best(space)
-    once = [one for one in space.levels if one.looks == 1 and not one.failed]
+    once = [one for one in space.levels if one.looks == 1 and not one.void]
     if best is None:
         # The first flip decides: what was looked at twice and is still over the limit, is.
         near = [one for one in once if one.strain <= 1 / _CLEAR and len(once) == len(space.levels)]

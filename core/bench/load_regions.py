@@ -18,6 +18,7 @@ _UNSURE = 1.3  # a bracket's far end is this much beyond its crossing: the cross
 _WIDEST = 8.0  # one step up
 _CHECKED = 512  # no look beyond: the highest load of a usual ladder
 _FLAT = 0.1  # an exponent of throughput over load that is a plateau's
+_STALL = 0.3  # likewise, where a cliff may have cut it already
 _CHECK = 1.06  # what a look at a plateau's far side is worth
 
 
@@ -54,7 +55,7 @@ def _trend(levels: tuple[Level, ...]) -> list[Level]:
         if (
             one.breached
             and following
-            and not (one.failed or following.failed)
+            and not (one.void or following.void)
             and kept
             and meets(kept[-1])
             and following.strain < 0.9 * one.strain
@@ -67,7 +68,7 @@ def _trend(levels: tuple[Level, ...]) -> list[Level]:
 def _bracket(space: Space, low: Level, high: Level, top: float) -> Iterator[Proposal]:
     """A limit is reached between the two: regula falsi, kept off the bracket's ends."""
     a, b = low.concurrency, high.concurrency
-    expected = math.sqrt(a * b) if high.failed else crossing(low, high)
+    expected = math.sqrt(a * b) if high.void else crossing(low, high)
     earlier = space.before(low, meets)
     latest = max(min(ahead(earlier, low) * 1.1, b) if earlier else b, expected)
     target = expected if latest <= _UNSURE * expected else expected ** (2 / 3) * latest ** (1 / 3)
@@ -75,7 +76,7 @@ def _bracket(space: Space, low: Level, high: Level, top: float) -> Iterator[Prop
     if load is None:
         return
     gain = max(roof(space, low, high, load) for load in _spread(a, latest)) / top
-    if high.failed or not high.strains:
+    if high.void or not high.strains:
         reason = f"{b} failed: between {a} and {b}"
     else:
         reason = f"{_tightest(high)} reaches its limit between {a} and {b}"
@@ -103,7 +104,7 @@ def _below(space: Space, best: Level) -> Iterator[Proposal]:
     if best != space.levels[0] or later is None or load is None:
         return
     slope = space.slope(best, later)
-    if slope < _FLAT:
+    if slope < _STALL:
         gain = max((load / c) ** slope, _CHECK)
         yield Proposal(load, gain, f"throughput does not grow above {c}: less load")
 
@@ -132,7 +133,7 @@ def _beyond(space: Space, top: float) -> Iterator[Proposal]:
     """A breach came suddenly and alone: it may be a spike, which a load beyond it tells."""
     low = max(filter(meets, space.levels), key=lambda one: one.concurrency)
     above = [one for one in space.levels if one.concurrency > low.concurrency]
-    if not above or any(one.failed for one in above):
+    if not above or any(one.void for one in above):
         return
     a, first, last = low.concurrency, above[0].concurrency, above[-1].concurrency
     earlier = space.before(low, meets)

@@ -29,7 +29,7 @@ def relief(space: Space) -> Step | None:
 
 
 def _measured(space: Space, level: Level) -> Level | None:
-    return space.after(level, lambda one: not one.failed)
+    return space.after(level, lambda one: not one.void)
 
 
 def _worse(first: Level, later: Level) -> bool:
@@ -49,7 +49,7 @@ def _turn(space: Space, first: Level, later: Level) -> int | None:
 
 
 def _fewer(first: Level, later: Level | None, space: Space) -> float:
-    if first.failed or first.value is None:
+    if first.void:
         return first.concurrency / 4
     least = 1.2 if len(space.levels) == 1 else 2.0  # the second time it was not enough
     return min(_falling(first, later), first.concurrency / least)
@@ -69,7 +69,7 @@ def _falling(first: Level, later: Level | None) -> float:
 
 
 def _missed(level: Level) -> str:
-    if level.failed or level.value is None:
+    if level.void:
         return "failed"
     return f"is at {level.strain:.0%} of a limit"
 
@@ -79,7 +79,7 @@ def _island(space: Space) -> Step | None:
     gaps = [
         (high.concurrency / low.concurrency, low.concurrency, high.concurrency)
         for low, high in pairwise(space.levels)
-        if not low.failed
+        if not low.void
     ]
     width, a, b = max(gaps, default=(0.0, 1, 1))
     load = space.nearest(math.sqrt(a * b), a, b)

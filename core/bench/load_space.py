@@ -55,7 +55,7 @@ class Space:
 
         The goodput of a breach says nothing about that, its throughput does.
         """
-        if level.failed:
+        if level.void:
             return None
         if not level.breached or level.throughput is None:
             return level.value
@@ -135,15 +135,14 @@ def roof(space: Space, low: Level, high: Level, load: float) -> float:
     start, end = space.reach(low) or 0.0, space.reach(high)
     earlier = space.before(low, space.known)
     climb = min(space.slope(earlier, low), 1.0) if earlier else 1.0
-    rising = start * (load / low.concurrency) ** (climb if climb >= 0 else _REBOUND)
+    rising: float = start * (load / low.concurrency) ** (climb if climb >= 0 else _REBOUND)
     if end is None or end < start * (1.0 if high.breached else _CLIFF):
         return rising
     chord, later = space.slope(low, high), space.after(high, space.known)
-    if later:
-        fall = space.slope(high, later)
-    else:
-        fall = -_UNSEEN if chord >= 0 else 2 * chord
-    return min(rising, end * (load / high.concurrency) ** min(fall, chord))
+    unseen = -_UNSEEN if chord >= 0 else 2 * chord
+    fall = min(space.slope(high, later) if later else unseen, chord)
+    falling: float = end * (load / high.concurrency) ** fall
+    return min(rising, falling)
 
 
 _REBOUND = 0.2  # throughput that fell and may rise again
