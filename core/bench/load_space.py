@@ -16,6 +16,9 @@ from core.bench.load_levels import Level
 HIGHEST = 1024
 _APART = 1.15  # two loads that are closer tell noise, not a slope
 _STEEPEST = 20.0  # of an exponent; keeps a value of nothing from overflowing
+_REBOUND = 0.2  # throughput that fell and may rise again
+_CLIFF = 0.9  # so much less at a load that meets every limit is a cliff, not a plateau
+_UNSEEN = 0.1  # nothing higher is measured: throughput may already fall there
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,3 @@ def roof(space: Space, low: Level, high: Level, load: float) -> float:
     fall = min(space.slope(high, later) if later else unseen, chord)
     falling: float = end * (load / high.concurrency) ** fall
     return min(rising, falling)
-
-
-_REBOUND = 0.2  # throughput that fell and may rise again
-_CLIFF = 0.8  # so much less at a load that meets every limit is a cliff, not a plateau
-_UNSEEN = 0.1  # nothing higher is measured: throughput may already fall there
