@@ -34,10 +34,11 @@ def examined(more: str = "", text: str = TASK) -> tuple[Plan, list[str]]:
 
 def test_confirmation_is_a_part_of_what_a_task_costs():
     found, warned = examined()
-    # A start of a minute with two measurements of half a minute: two minutes each.
+    # A start of a minute with two measurements of half a minute, or with three to confirm.
     assert found.experiments == 6
-    assert (found.confirmation.repeats, found.confirmation.configurations) == (7, 3)
-    assert found.confirmation.seconds == 7 * 4 * 120
+    assert (found.confirmation.repeats, found.confirmation.configurations) == (7, 5)
+    # All five once, then 3, 2, 2, 2, 1 and 1 of them; the baseline each time.
+    assert found.confirmation.seconds == (5 + 11 + 7) * 150
     assert found.seconds == 6 * 120 + found.confirmation.seconds
     assert found.gpu_hours is None
     assert warned == []
@@ -54,8 +55,8 @@ def test_auto_measures_at_most_seven_loads_of_each_scenario():
     ("budget", "said"),
     [
         ("{duration: 10m}", "10m may leave no room for 3 repeats of the best and the baseline"),
-        ("{duration: 23m}", "23m may leave no room"),  # 12 minutes each, and 40 % are less
-        ("{duration: 24m}", ""),
+        ("{duration: 26m}", "26m may leave no room"),  # 12 minutes to search, 15 to confirm
+        ("{duration: 27m}", ""),
         ("{duration: 30m}", ""),
         ("{gpu_hours: 0.1}", "6m may leave no room"),
         ("{repeats: 2}", "repeats: 2: the verdict will be unconfirmed"),
@@ -80,9 +81,9 @@ def test_the_budget_bounds_the_estimate():
 @pytest.mark.parametrize(
     ("budget", "said"),
     [
-        ("{}", "3 to 7 repeats of up to 3 configurations and the baseline, at most about 56m00s"),
+        ("{}", "3 to 7 repeats of up to 5 configurations and the baseline, at most about 57m30s"),
         ("{repeats: 3, experiments: 2}", "3 repeats of up to 1 configuration and the baseline,"),
-        ("{repeats: 1}", "1 repeat of up to 3 configurations and the baseline"),
+        ("{repeats: 1}", "1 repeat of up to 5 configurations and the baseline"),
         ("{repeats: 0}", "off: the verdict will be unconfirmed"),
         ("{experiments: 1}", "nothing to hold the baseline against"),
     ],

@@ -11,7 +11,7 @@ from core.doctor.report import Check, warning
 from core.engines import registry
 from core.engines.boxes import Host
 from core.engines.registry import launch
-from core.score import LEAST_REPEATS, LOOKS
+from core.score import LEAST_REPEATS, LOOKS, MOST_CONTENDERS, most_starts
 from core.space import Space
 from core.task import Task
 from core.task.units import write_seconds
@@ -20,8 +20,7 @@ from core.task.units import write_seconds
 # the best one measures at most.
 _START_SECONDS = 60.0
 _MOST_LOADS = 7
-# How many are confirmed beside the baseline, and the share of a budget that is kept for it.
-_MOST_CONFIRMED = 3
+# The share of a budget that is kept for the confirmation.
 _KEPT = 0.4
 
 
@@ -105,11 +104,12 @@ def _start_seconds(task: Task, loads: int) -> float:
 
 
 def _confirmation(task: Task, space: Space) -> Confirmation:
-    others = min(_MOST_CONFIRMED, space.planned(task.budget.experiments) - 1)
+    others = min(MOST_CONTENDERS, space.planned(task.budget.experiments) - 1)
     repeats = task.budget.repeats
     if not repeats or others < 1:
         return Confirmation(repeats, 0, 0.0)
-    return Confirmation(repeats, others, repeats * (others + 1) * _start_seconds(task, LOOKS))
+    seconds = most_starts(others, repeats) * _start_seconds(task, LOOKS)
+    return Confirmation(repeats, others, seconds)
 
 
 def _gpus(task: Task, space: Space) -> int:

@@ -70,7 +70,11 @@ class Confirmation:
         if not any(e.state.final for e in experiments if not e.baseline):
             return []  # nothing was tried that the baseline could be better than
         met = [e for e in experiments if e.feasible and e.score is not None and e.state.measured]
-        searched = [Searched(e.number, e.score or 0.0, setup.gpus(e.parameters)) for e in met]
+        searched = [
+            Searched(e.number, e.score or 0.0, setup.gpus(e.parameters))
+            for e in met
+            if not e.baseline
+        ]
         if self._most is None:
             self._most = next(
                 (

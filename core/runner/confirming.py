@@ -163,11 +163,12 @@ def _arm(
 ) -> Arm:
     searched = {one.data.scenario: one.data for one in chosen}
     same = all(searched[name].concurrency == load for name, load in loads.items())
+    values = view.values if view else ()
     latencies = [data.e2e.p95 for data in searched.values() if data.e2e.p95 is not None]
     return Arm(
         number=experiment.number,
-        values=view.values if view else (),
-        at=tuple(own[-1].data.started for own in repeats.values()),
+        values=values,
+        at=tuple(own[-1].data.started for own in repeats.values())[: len(values)],
         feasible=view is None or view.feasible or len(repeats) < _BEFORE_LOWER,
         gpus=setup.gpus(experiment.parameters),
         latency=max(latencies, default=None),

@@ -22,3 +22,4 @@ from core.score.rounds import MOST_CONTENDERS as MOST_CONTENDERS
 from core.score.rounds import Arm as Arm
 from core.score.rounds import Searched as Searched
 from core.score.rounds import contenders as contenders
+from core.score.rounds import most_starts as most_starts

@@ -145,7 +145,7 @@ def _said(
 ) -> Decision:  # fmt: skip
     """In relative gains. `rival` is whose difference from the baseline is shown."""
     bounds = found[rival.number]
-    low, high = bounds.low, bounds.high
+    low, high = bounds.shown
     if kind == "tie" and not bounds.same:
         # Surely there but too small to count: what is called a tie is shown as one.
         low, high = min(low, 0.0), max(high, 0.0)

@@ -30,13 +30,18 @@ _LARGEST = 700.0  # its exponential is still a number
 class Bounds:
     """A difference in logarithms, positive when better, and what it lies between.
 
-    A repeated confidence interval (Jennison and Turnbull, JRSS B 51, 1989): it covers the truth
-    in at least 1 - 0.025 - 0.0025 of all tasks, whichever look was the last.
+    A repeated confidence interval (Jennison and Turnbull, JRSS B 51, 1989), whichever look was
+    the last. `low` is at the level of a false winner, `high` at that of a false "not better";
+    `shown` is two-sided at the level of the first, 95 %.
     """
 
     middle: float
     low: float
     high: float
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        return self.low, 2 * self.middle - self.low
 
     @property
     def apart(self) -> bool:

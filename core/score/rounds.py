@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.score.judge import lower_is_better
 from core.values import Objective
 
-LOOKS = 2
+LOOKS = 3
 """Measurements of one repeat, pooled: its value is their mean."""
 
 MOST_CONTENDERS = 6
@@ -23,6 +23,16 @@ measurements with a noise of 3 % differ by more than this in 1 of 30 cases."""
 # After so many rounds so many contenders go on at most: halving as in Karnin, Koren and Somekh
 # (Almost Optimal Exploration in Multi-Armed Bandits, ICML 2013), as every repeat is a start.
 _GO_ON = (3, 2, 2, 2, 1)
+
+
+def most_starts(contenders: int, repeats: int) -> int:
+    """The most starts that confirming takes: every contender once, then those that go on, and
+    the baseline in each round.
+    """
+    later = [min(contenders, _GO_ON[min(i, len(_GO_ON) - 1)]) for i in range(repeats - 1)]
+    return contenders + sum(later) + repeats
+
+
 _SEARCHED = 1 / LOOKS
 """What the search's one measurement weighs beside a repeat."""
 

@@ -46,9 +46,11 @@ from core.store.views import (
 
 _DONE = """(SELECT COUNT(*) FROM experiments e WHERE e.task = t.id
     AND e.state IN ('succeeded', 'infeasible', 'failed', 'cancelled'))"""
-_TASKS = """SELECT t.*, {done} AS done,
-    (SELECT score FROM experiments e WHERE e.task = t.id AND e.number = t.best) AS best_score,
-    (SELECT score FROM experiments e WHERE e.task = t.id AND e.number = 0 AND e.feasible)
+# Repeats tell more than the one measurement with which an experiment was found.
+_SCORE = "COALESCE(json_extract(e.confirmed, '$.score'), e.score)"
+_TASKS = f"""SELECT t.*, {{done}} AS done,
+    (SELECT {_SCORE} FROM experiments e WHERE e.task = t.id AND e.number = t.best) AS best_score,
+    (SELECT {_SCORE} FROM experiments e WHERE e.task = t.id AND e.number = 0 AND e.feasible)
         AS baseline_score
 FROM tasks t"""
 _WITH_DONE = _TASKS.format(done=_DONE)

@@ -76,9 +76,9 @@ def test_configurations_that_are_alike_end_in_a_tie(program: Program) -> None:
     for number in arms:
         experiment = shown["experiments"][number]
         measured = [m for m in experiment["measurements"] if m["purpose"] == "confirm"]
-        assert [m["turn"] for m in measured] == [1, 2] * 3
+        assert [m["turn"] for m in measured] == [1, 2, 3] * 3
         together = experiment["confirmed"]["measurements"][0]
-        last = [m for m in measured if m["turn"] == 2]
+        last = [m for m in measured if m["turn"] == 3]
         assert together["requests"] == sum(m["requests"] for m in last)
         assert len(experiment["confirmed"]["values"]) == 3
 

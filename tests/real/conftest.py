@@ -86,7 +86,7 @@ class Tuned:
         """What `export` says starts the best."""
         exported = self.desk.program("export", NAME, "--format", "command")
         assert exported.returncode == 0, exported.stderr
-        return exported.stdout.strip()
+        return exported.stdout.splitlines()[-1]
 
     def plan(self) -> dict[str, Any]:
         """The plan that `check --json` makes of the file."""
@@ -163,5 +163,6 @@ def _task(vllm: Path, model: Path) -> dict[str, object]:
             "max_duration": "1m",
         },
         "objective": "throughput",
+        "budget": {"repeats": 0},
         "timeouts": {"start": "5m"},
     }

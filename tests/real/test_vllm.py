@@ -25,7 +25,7 @@ pytestmark = pytest.mark.real
 
 START_SECONDS = 300
 STOP_SECONDS = 60
-TOLERANCE = 0.02
+TOLERANCE = 0.01
 
 
 def test_the_task_ends_well_and_names_the_command_of_its_best(tuned: Tuned) -> None:
