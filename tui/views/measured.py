@@ -108,9 +108,16 @@ def _figures(picked: Sequence[MeasurementView], few: bool) -> list[list[Line]]:
         words.numbers([m.tpot.p95 and m.tpot.p95 * 1000 for m in data]),
         words.numbers([m.e2e.p95 for m in data]),
     )
-    met = [words.NONE if m.attainment is None else Span(words.share(m.attainment)) for m in data]
-    return [output, *(_doubted(column, data, few) for column in times),
-            [(words.after_point(span, 1),) for span in met]]  # fmt: skip
+    return [
+        output,
+        *(_doubted(column, data, few) for column in times),
+        [_met(m.attainment) for m in data],
+    ]
+
+
+def _met(attainment: float | None) -> Line:
+    """Nothing where no limit is one that a single request can meet: no column is then shown."""
+    return () if attainment is None else (words.after_point(Span(words.share(attainment)), 1),)
 
 
 def _doubted(column: Sequence[Span], data: Sequence[Measurement], few: bool) -> list[Line]:
@@ -160,7 +167,8 @@ def _values(task: TaskView, confirmed: ConfirmedView, cells: int) -> list[Line]:
     parts.append(Span(f" {task.unit}"))
     if len(confirmed.values) > 1 and mean:
         spread = (max(confirmed.values) - min(confirmed.values)) / abs(mean)
-        parts.append(Span(f"   spread {spread * 100:.1f} % from lowest to highest", Tone.DIM))
+        said = line(Span("spread ", Tone.DIM), f"{spread * 100:.1f} % from lowest to highest")
+        return [*lines, tuple(parts), said]
     return [*lines, tuple(parts)]
 
 
