@@ -27,7 +27,7 @@ RESTLESS = replace(
     requests=48,
     flags=(*SIXTEEN.flags, "--drift", "0.5", "--burst-every", "4", "--start-noise", "0.05"),
 )
-CROWDED = replace(SIXTY_FOUR, requests=128)
+CROWDED = replace(SIXTY_FOUR, requests=192)
 HELD = pytest.mark.parametrize("name", ["one", "restless"])
 
 
