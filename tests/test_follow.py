@@ -31,8 +31,8 @@ def test_a_line_is_about_the_measurement_of_its_event():
         measurement(32, attempt=3, purpose="confirm", turn=2),
     ) == [
         "#1 D(100,50) at 32: 1010.0 tok/s, ttft p95 400.0 ms, tpot p95 25.0 ms",
-        "#1 second look: D(100,50) at 32: 1005.0 tok/s, ttft p95 400.0 ms, tpot p95 25.0 ms",
-        "#1 confirming, repeat 2: second look: D(100,50) at 32: 966.0 tok/s, ttft p95 400.0 ms, "
+        "#1 look 2: D(100,50) at 32: 1005.0 tok/s, ttft p95 400.0 ms, tpot p95 25.0 ms",
+        "#1 confirming, repeat 2: look 2: D(100,50) at 32: 966.0 tok/s, ttft p95 400.0 ms, "
         "tpot p95 25.0 ms",
     ]
     old = {"scenario": "D(100,50)", "concurrency": 8}  # of a journal that knew no more

@@ -101,7 +101,7 @@ def _measured(event: Event, experiment: ExperimentView) -> str | None:
     if view is None:
         return None
     data, against = view.data, reason(view, None)
-    look = "second look: " if data.turn > 1 else ""
+    look = f"look {data.turn}: " if data.turn > 1 else ""
     ending = f"  ✖ {against}" if against else f"  {data.stopped}" if data.stopped else ""
     return (
         f"{_repeat(event, experiment)}{look}{data.scenario} at {data.concurrency}: "

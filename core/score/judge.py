@@ -187,7 +187,11 @@ def _breach(name: str, value: float, limit: float) -> str:
     """Such as `ttft_p95 0.69 s > 0.5 s`."""
     sign = "<" if _floor(name) else ">"
     unit = " s" if name.partition("_")[0] in _METRICS else ""
-    return f"{name} {value:.4g}{unit} {sign} {limit:.4g}{unit}"
+    for digits in range(4, 18):  # as many as it takes to see that they differ
+        measured, allowed = f"{value:.{digits}g}", f"{limit:.{digits}g}"
+        if measured != allowed:
+            break
+    return f"{name} {measured}{unit} {sign} {allowed}{unit}"
 
 
 def _floor(name: str) -> bool:
