@@ -194,7 +194,13 @@ def test_what_of_the_budget_is_spent():
 def test_confirming_says_so():
     lines = plain(head_lines(overview_of(tui_trust.CONFIRMING), NOW, 80))
     assert "● confirming" in lines[0]
-    assert "#5  confirming: #5 against the baseline, repeat 2" in "\n".join(lines)
+    assert "#5  confirming #5: repeat 2" in "\n".join(lines)
+    overview, query = overview_of(tui_trust.CONFIRMING), ResultQuery()
+    rows = matching(tui_trust.CONFIRMING, query)
+    grid = result_grid(overview, rows, query, Scale().grown(overview, rows))
+    assert plain(row.cells[-1] for row in grid.rows) == [
+        "✔ best ▸ confirming", "✔", "✔ baseline",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("cells", [60, 76, 118])

@@ -175,6 +175,12 @@ _BUSY = {ExperimentState.PREPARING, ExperimentState.STARTING, ExperimentState.RE
          ExperimentState.BENCHMARKING}  # fmt: skip
 
 
+def _started(view: ExperimentView) -> bool:
+    """Started again to confirm it, which leaves its state as it was."""
+    last = view.starts[-1] if view.starts else None
+    return bool(last and last.reason is StartReason.CONFIRM and last.state == "running")
+
+
 def overview_of(detail: TaskDetail, revision: int = 1) -> Overview:
     views = detail.experiments
     flags = dict.fromkeys(name for view in views if not view.baseline for name in view.parameters)
@@ -186,7 +192,7 @@ def overview_of(detail: TaskDetail, revision: int = 1) -> Overview:
             steps.append((view.ended + 60 * view.number, view.score))
     return Overview(
         detail.task,
-        busy=next((view for view in views if view.state in _BUSY), None),
+        busy=next((view for view in views if view.state in _BUSY or _started(view)), None),
         best=next((view for view in views if view.number == detail.task.best), None),
         flags=tuple(
             name for name in flags

@@ -17,7 +17,7 @@ from core.store.views import (
     TaskView,
     VerdictView,
 )
-from core.values import ExperimentState, Failure, FailureKind, Phase, Purpose, StartReason
+from core.values import Failure, FailureKind, Phase, Purpose, StartReason
 from core.values import TaskState as State
 from tests.tui_sample import CHAT, NOW, baseline, done, measured
 
@@ -146,13 +146,13 @@ NONE = TaskDetail(
     ),
 )
 _AGAIN = replace(
-    searched(), state=ExperimentState.BENCHMARKING,
+    searched(),
     starts=(start(1, StartReason.SEARCH), start(2, StartReason.CONFIRM),
             start(3, StartReason.CONFIRM, "running")),
 )  # fmt: skip
 CONFIRMING = TaskDetail(
     _task("confirming", VerdictView("unconfirmed", 0.381, None, 1), state=State.RUNNING,
-          ended=None, note="confirming: #5 against the baseline, repeat 2", expected=NOW + 1500,
+          ended=None, note="confirming #5: repeat 2", expected=NOW + 1500,
           deadline=NOW + 5400),
     (_BASE, _OTHER, _AGAIN),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from tui.views import words
 from tui.views.gains import lower_is_better
 from tui.views.layout import Column, Grid, Row
 from tui.views.trust import any_low, legend, low, marks
-from tui.views.verdict import best_alike, gain_decimals, worth
+from tui.views.verdict import best_alike, confirming, gain_decimals, worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def result_grid(
     columns = [_header(one, query) for one in shown]
     columns.append(Column("SLO", grow=True, least=20))
     cells = [
-        Row(str(row.number), (*(one.cell(row) for one in shown), remark(overview.task, row)))
+        Row(str(row.number), (*(one.cell(row) for one in shown), _remark(overview, row)))
         for row in rows
     ]
     return Grid(tuple(columns), tuple(cells))
@@ -231,6 +231,14 @@ def gain_of(task: TaskView, row: ResultRow) -> float | None:
     if row.baseline or row.score is None or task.baseline_score is None:
         return None
     return score.gain(Objective(task.objective), row.score, task.baseline_score)
+
+
+def _remark(overview: Overview, row: ResultRow) -> Line:
+    """Also of one that is started again, which keeps its state."""
+    said = remark(overview.task, row)
+    busy = overview.busy
+    again = busy is not None and busy.number == row.number and confirming(overview)
+    return (*said, Span(" ▸ confirming", Tone.RUN)) if again else said
 
 
 def remark(task: TaskView, row: ResultRow) -> Line:

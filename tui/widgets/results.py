@@ -10,6 +10,7 @@ from core.store.views import Overview, ResultPage, ResultQuery, ResultRow
 from core.values import one_line
 from tui.source import Source
 from tui.views.results import Field, Scale, fields, nothing, result_grid
+from tui.views.verdict import confirming
 from tui.widgets.window import WindowTable
 
 
@@ -190,4 +191,5 @@ def _look(overview: Overview) -> tuple[object, ...]:
     """What the drawing of a row takes from its task."""
     task = overview.task
     told = (task.best, task.best_score, task.baseline_score, task.verdict, task.state)
-    return (*told, overview.flags)
+    busy = overview.busy.number if overview.busy and confirming(overview) else None
+    return (*told, overview.flags, busy)
