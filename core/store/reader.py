@@ -30,7 +30,8 @@ from core.store.rows import (
     live_view,
     task_view,
 )
-from core.store.schema import found_version
+from core.store.schema import VERSION, found_version
+from core.store.upgrade import brought_up
 from core.store.views import (
     CommandView,
     ExperimentView,
@@ -265,7 +266,8 @@ class Reader:
                 db = await stack.enter_async_context(
                     connect(self._home.database, owner=False, patience=_PATIENCE)
                 )
-                if await found_version(db) == 0:
+                version = await found_version(db)
+                if version == 0 or (version < VERSION and not await brought_up(self._home)):
                     return None
                 await db.create_function("gpus_of", 2, self._gpus, deterministic=True)
                 self._stack.push_async_exit(stack.pop_all())
