@@ -83,7 +83,17 @@ def _hook_users(traffic: Traffic) -> None:
         except Exception as error:  # only genai-bench's own statistics miss this request
             print(f"genai-bench could not count a request: {error!r}", flush=True)
 
+    users: dict[Any, Any] = {}  # each has a greenlet of its own
+    connections: Any = importlib.import_module("urllib3.connection").HTTPConnection
+    request = connections.request
+
+    def requested(connection: Any, *args: Any, **options: Any) -> None:
+        request(connection, *args, **options)
+        if (user := users.get(gevent.getcurrent())) is not None:
+            traffic.sent(user)
+
     def sent(user: Any, stream: bool, endpoint: str, *args: Any) -> None:
+        users[gevent.getcurrent()] = user
         try:
             send(user, stream, endpoint, *args)
         except Exception as error:
@@ -93,6 +103,7 @@ def _hook_users(traffic: Traffic) -> None:
     BaseUser.sample = lambda user: traffic.issue(user, lambda: sample(user))
     BaseUser.collect_metrics = collected
     OpenAIUser.send_request = sent
+    connections.request = requested
 
 
 def _is_empty(response: Any) -> bool:
@@ -113,7 +124,7 @@ def _drained(traffic: Traffic, runner: Any) -> int:
     lag, begin = LagMeter(), time.monotonic()
     while not traffic.finished and time.monotonic() - begin < traffic.plan.limit:
         gevent.sleep(POLL)
-    traffic.write_client(lag.stop())
+    traffic.write_client(max((lag.stop(), traffic.late), key=lambda late: late or 0.0))
     if traffic.broken:
         raise traffic.broken
     if traffic.finished:

@@ -14,7 +14,7 @@ from locust.exception import StopUser
 
 from core.bench.plan import CLIENT, TIMELINE, Plan
 from core.bench.watch import Stop, Watch
-from core.metrics import Request
+from core.metrics import Request, percentile
 
 STEADY_SECONDS = 2.0
 """A shorter window is lengthened: in it single steps of the engine would decide."""
@@ -42,6 +42,8 @@ class Traffic:
         self._good = 0
         self._inside = 0
         self._slowest = 0.0
+        self._sent: dict[object, float] = {}
+        self._late: list[float] = []
         self._pending: dict[object, tuple[float, bool, int | None]] = {}
         self._watch = Watch(plan.bounds, plan.requests, plan.concurrency)
         # Monotonic times plus one offset: a clock that is set meanwhile moves no request.
@@ -81,12 +83,29 @@ class Traffic:
         self._pending[user] = start, warmup, _asked(request)
         return request
 
+    def sent(self, user: object) -> None:
+        """A user's request has left: from now on it is the server's.
+
+        When many answers end at once, dozens of requests are made up one after the other. What
+        each waits for the others is the client's time, and no part of a latency.
+        """
+        self._sent[user] = time.monotonic()
+
+    @property
+    def late(self) -> float | None:
+        """95th percentile of the seconds for which the client held a request back."""
+        return percentile(sorted(self._late), 95) if self._late else None
+
     def record(self, user: object, response: Any, error: int | None, message: str | None) -> None:
         """Write one request that has ended. A failed one has no times of its own."""
         start, warmup, asked = self._pending.pop(user)
+        left = self._sent.pop(user, None)
         ended = time.monotonic()
         if error is None:
-            start, first, end = response.start_time, response.time_at_first_token, response.end_time
+            first, end = response.time_at_first_token, response.end_time
+            start = response.start_time if left is None else left
+            if not warmup:
+                self._late.append(start - response.start_time)
             tokens = response.num_prefill_tokens or 0, getattr(response, "tokens_received", 0) or 0
         else:
             first, end, tokens = None, ended, (0, 0)
