@@ -164,7 +164,8 @@ def _arm(
     searched = {one.data.scenario: one.data for one in chosen}
     same = all(searched[name].concurrency == load for name, load in loads.items())
     values = view.values if view else ()
-    latencies = [data.e2e.p95 for data in searched.values() if data.e2e.p95 is not None]
+    known = [one.data for one in view.measurements] if view else list(searched.values())
+    latencies = [data.e2e.p95 for data in known if data.e2e.p95 is not None]
     return Arm(
         number=experiment.number,
         values=values,
