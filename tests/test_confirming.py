@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from core.runner.confirming import confirmed
+from core.runner.confirming import Confirmed, together
+from core.runner.setup import Setup
+from core.store.views import ExperimentView
 from core.values import Failure, FailureKind, Purpose, StartReason
 from tests.tuned import TASK, Bench, setup
 
 CONFIRM = StartReason.CONFIRM
+
+
+def confirmed(wanted: Setup, experiment: ExperimentView) -> Confirmed:
+    """On its own."""
+    (found,) = together(wanted, [experiment])
+    return found
 
 
 def rate(concurrency: int, ttft: float) -> float:
@@ -68,20 +76,68 @@ def test_repeats_that_together_miss_a_limit_lower_the_load(tmp_path: Path) -> No
     once = confirmed(bench.setup, bench.scored())
     assert (dict(once.loads), once.arm.feasible) == ({"D(40,11)": 16}, True)
     twice = confirmed(bench.setup, again(bench, 16, 0.51, 0.52).view)
-    assert (dict(twice.loads), twice.arm.values) == ({"D(40,11)": 8}, ())
+    # 520 ms of 500 at 16: a load of 14 is predicted to keep the limit.
+    assert (dict(twice.loads), twice.arm.values) == ({"D(40,11)": 14}, ())
     assert twice.arm.searched is None
-    lower = confirmed(bench.setup, again(bench, 8, 0.2, 0.2).view)
-    assert list(lower.arm.values) == [pytest.approx(rate(8, 0.2), rel=0.01)]
+    lower = confirmed(bench.setup, again(bench, 14, 0.2, 0.2).view)
+    assert list(lower.arm.values) == [pytest.approx(rate(14, 0.2), rel=0.01)]
     assert lower.arm.feasible
 
 
-def test_without_a_lower_load_it_is_infeasible(tmp_path: Path) -> None:
-    bench = Bench(setup(tmp_path)).start().measured(4, 0.49)
-    again(again(bench, 4, 0.6, 0.6), 4, 0.6, 0.6)
+def test_after_two_lower_loads_it_is_infeasible(tmp_path: Path) -> None:
+    bench = Bench(setup(tmp_path)).start().measured(16, 0.49)
+    for load in (16, 16, 13, 13, 11, 11):
+        again(bench, load, 0.57, 0.57)
     found = confirmed(bench.setup, bench.scored())
-    assert (found.arm.feasible, dict(found.loads)) == (False, {"D(40,11)": 4})
+    assert (found.arm.feasible, dict(found.loads)) == (False, {"D(40,11)": 11})
     assert found.view is not None
-    assert found.view.measurements[0].breaches == ("ttft_p95 0.6 s > 0.5 s",)
+    assert found.view.measurements[0].breaches == ("ttft_p95 0.57 s > 0.5 s",)
+
+
+def test_without_a_lower_load_it_is_infeasible(tmp_path: Path) -> None:
+    bench = Bench(setup(tmp_path)).start().measured(1, 0.49)
+    again(again(bench, 1, 0.6, 0.6), 1, 0.6, 0.6)
+    found = confirmed(bench.setup, bench.scored())
+    assert (found.arm.feasible, dict(found.loads)) == (False, {"D(40,11)": 1})
+
+
+def other(bench: Bench, number: int, load: int) -> Bench:
+    """Another experiment of the same task whose search chose a load."""
+    return Bench(bench.setup, number, 8 + number).start().measured(load, 0.3)
+
+
+def test_loads_that_are_nearly_the_same_are_made_one(tmp_path: Path) -> None:
+    one = Bench(setup(tmp_path)).start().measured(36, 0.3)
+    benches = [one, other(one, 2, 40), other(one, 3, 35), other(one, 4, 60)]
+    found = together(one.setup, [bench.scored() for bench in benches])
+    assert [list(arm.loads.values()) for arm in found] == [[35], [40], [35], [60]]
+    assert [arm.arm.searched is None for arm in found] == [True, False, False, False]
+
+
+def test_who_narrowly_misses_a_limit_takes_all_at_its_load_along(tmp_path: Path) -> None:
+    one = Bench(setup(tmp_path)).start().measured(36, 0.3)
+    two, far = other(one, 2, 36), other(one, 3, 60)
+    again(again(one, 36, 0.52, 0.52), 36, 0.52, 0.52)
+    again(again(two, 36, 0.48, 0.48), 36, 0.48, 0.48)
+    found = together(one.setup, [bench.scored() for bench in (one, two, far)])
+    assert [list(arm.loads.values()) for arm in found] == [[33], [33], [60]]
+    assert [arm.arm.values for arm in found] == [(), (), ()]
+
+
+def test_who_misses_it_by_far_goes_alone(tmp_path: Path) -> None:
+    one = Bench(setup(tmp_path)).start().measured(36, 0.3)
+    two = other(one, 2, 36)
+    again(again(one, 36, 0.7, 0.7), 36, 0.7, 0.7)
+    again(two, 36, 0.48, 0.48)
+    found = together(one.setup, [bench.scored() for bench in (one, two)])
+    assert [list(arm.loads.values()) for arm in found] == [[24], [36]]
+
+
+def test_a_list_of_loads_is_kept_to(tmp_path: Path) -> None:
+    text = TASK.replace("requests: 40", "requests: 40, concurrency: [4, 16, 32]")
+    bench = Bench(setup(tmp_path, text)).start().measured(16, 0.3)
+    again(again(bench, 16, 0.52, 0.52), 16, 0.52, 0.52)
+    assert dict(confirmed(bench.setup, bench.scored()).loads) == {"D(40,11)": 4}
 
 
 def test_what_keeps_failing_or_was_skipped_is_not_started_again(tmp_path: Path) -> None:

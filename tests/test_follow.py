@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from core.cli.follow import Follower
+from core.export.figures import left
 from core.metrics import Distribution
-from core.store.views import StartView, TaskDetail
-from core.values import Event, Failure, FailureKind, StartReason
-from tests.samples import CONFIRMED, CURVE
+from core.store.views import ExperimentView, StartView, TaskDetail
+from core.values import Event, ExperimentState, Failure, FailureKind, StartReason, TaskState
+from tests.samples import CONFIRMED, CURVE, TASK
 
 
 def told(detail: TaskDetail, *events: tuple[str, dict[str, Any]], number: int = 1) -> list[str]:
@@ -81,3 +86,28 @@ def test_a_start_that_confirms_says_which_repeat_it_is():
         "#1 confirming, repeat 2: load",
         "#1 confirming, repeat 3: failed, crash: gone",
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected", "deadline", "said"),
+    [
+        (TaskState.RUNNING, 6660.0, None, "about 1h50m left"),
+        (TaskState.RUNNING, 6660.0, 72.0, "about 1m00s left"),
+        (TaskState.RUNNING, 3.0, None, "about 0.0s left"),
+        (TaskState.RUNNING, None, None, ""),
+        (TaskState.COMPLETED, 6660.0, None, ""),
+    ],
+)
+def test_the_time_left_is_that_of_a_task_at_work(state, expected, deadline, said):
+    task = replace(TASK, state=state, expected=expected, deadline=deadline)
+    assert left(task, now=12.0 if deadline else 60.0) == said
+
+
+def test_what_has_just_begun_says_how_long_the_task_goes_on():
+    now = time.time()
+    running = replace(TASK, state=TaskState.RUNNING, expected=now + 600)
+    pending = ExperimentView(0, ExperimentState.PENDING, True, {"max-num-seqs": 4}, reason="grid")
+    events = [Event(at, "experiment.pending", "t", 0) for at in (now - 60, now)]
+    told = list(Follower().lines(TaskDetail(running, (pending,), tuple(events))))
+    assert told[0].endswith("max-num-seqs=4 – grid")
+    assert re.search(r"grid \(about (10m00s|9m59s) left\)$", told[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -30,7 +31,7 @@ from tui.views.tasks import task_grid
 from tui.views.verdict import closest, gain_decimals, sentence, verdict_line, worth
 
 
-def plain(lines: list[Line]) -> list[str]:
+def plain(lines: Iterable[Line]) -> list[str]:
     return ["".join(span.text for span in one).rstrip() for one in lines]
 
 

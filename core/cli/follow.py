@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from core.export.figures import low, plain
+from core.export.figures import left, low, plain
 from core.export.reasons import failure_text, reason
 from core.export.table import flag_text, score_text
 from core.metrics import Measurement
 from core.store.views import ExperimentView, MeasurementView, PhaseView, TaskDetail
 from core.values import Event, Scalar, StartReason
+
+_FRESH = 5.0  # seconds
 
 
 class Follower:
@@ -58,9 +60,9 @@ def _text(event: Event, detail: TaskDetail) -> str | None:
 def _about(event: Event, experiment: ExperimentView, detail: TaskDetail) -> str | None:
     match event.kind:
         case "experiment.pending":
-            return f"{_flags(experiment.parameters)} – {experiment.reason}"
+            return f"{_flags(experiment.parameters)} – {experiment.reason}{_left(event, detail)}"
         case "start.running" | "start.failed" if _repeat(event, experiment):
-            return _confirmed(event, experiment)
+            return _confirmed(event, experiment) + _left(event, detail)
         case "start.phase":
             return f"{_repeat(event, experiment)}{event.detail['phase']}"
         case "measurement":
@@ -74,6 +76,13 @@ def _about(event: Event, experiment: ExperimentView, detail: TaskDetail) -> str 
         case "experiment.cancelled" | "experiment.interrupted":
             return event.kind.removeprefix("experiment.")
     return None
+
+
+def _left(event: Event, detail: TaskDetail) -> str:
+    """The time left, beside what has only just begun: it is that of now."""
+    now = time.time()
+    known = left(detail.task, now) if now - event.at < _FRESH else ""
+    return f" ({known})" if known else ""
 
 
 def _flags(parameters: dict[str, Scalar]) -> str:

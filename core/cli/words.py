@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from core.export.closest import closest
-from core.export.figures import count, duration
+from core.export.figures import count, duration, left
 from core.export.picked import repeats, score_of
 from core.export.table import score_text
 from core.export.verdict import nearest_text, verdict_text
@@ -14,6 +16,8 @@ from core.task import Task
 def headline(task: TaskView) -> str:
     mark = " · simulated" if task.simulated else ""
     took = f" · {duration(task.ended - task.started)}" if task.started and task.ended else ""
+    ends = left(task, time.time())
+    took += f" · {ends}" if ends else ""
     return f"{task.name} ({task.id}) · {task.engine} · {task.model} · {task.state}{took}{mark}"
 
 

@@ -6,6 +6,8 @@ import math
 import time
 
 from core.metrics import Measurement
+from core.store.views import TaskView
+from core.values import TaskState
 
 NONE = "–"
 
@@ -24,6 +26,14 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}h{minutes:02d}m"
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+def left(task: TaskView, now: float) -> str:
+    """`about 1h50m left` of a task that is at work; empty while nothing is known."""
+    ends = [at for at in (task.expected, task.deadline) if at is not None]
+    if task.state is not TaskState.RUNNING or not ends:
+        return ""
+    return f"about {duration(max(0.0, min(ends) - now))} left"
 
 
 def plain(value: float | None, decimals: int = 1, factor: float = 1.0) -> str:

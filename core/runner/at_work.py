@@ -81,8 +81,10 @@ class AtWork:
         with contextlib.suppress(Paused):
             await self._attempt(
                 setup, bench, experiment, StartReason.CONFIRM,
-                lambda meter: repeat(meter, wanted.loads, gpus, self._pausing),
+                lambda meter: repeat(meter, wanted, gpus, self._pausing),
             )  # fmt: skip
+        if wanted.tries:
+            await self._rescore(setup, experiment.number)
         if self._skipped:
             self._skipped = False
             await self._journal.skip_repeat(self._task, experiment.number)
@@ -144,6 +146,13 @@ class AtWork:
         experiments = await self._journal.experiments(self._task)
         best, said = verdict(experiments, setup.task.objective)
         await self._journal.set_best(self._task, best, said)
+
+    async def _rescore(self, setup: Setup, number: int) -> None:
+        """The load of another may have turned out better than its own."""
+        result = outcome(setup, await self._found(number))
+        await self._journal.rescore(
+            self._task, number, score=result.score, feasible=result.feasible, chosen=result.chosen
+        )
 
     async def _close(
         self, number: int, state: ExperimentState, failure: Failure | None = None, **fields: object

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 
-from core.runner.confirming import Confirmed, confirmed
+from core.runner.aligning import untried
+from core.runner.confirming import Confirmed, together
 from core.runner.costs import Costs
 from core.runner.setup import Setup
 from core.score import (
@@ -15,6 +17,7 @@ from core.score import (
     Searched,
     contenders,
     decide,
+    lower_is_better,
     next_repeat,
 )
 from core.store.journal import Journal
@@ -43,7 +46,7 @@ class Confirmation:
         if not repeats or not numbers:
             return None
         views = [await self._found(setup, number) for number in numbers]
-        found = [await asyncio.to_thread(confirmed, setup, view) for view in views]
+        found = await asyncio.to_thread(together, setup, views)
         await self._keep(setup, views, found)
         baseline = next((view.number for view in views if view.baseline), None)
         arms = [one.arm for one in found]
@@ -55,7 +58,22 @@ class Confirmation:
         if number is None or short:
             return None
         place = numbers.index(number)
-        return views[place], found[place]
+        return views[place], self._aligned(setup, views[place], found[place], found)
+
+    def _aligned(
+        self, setup: Setup, view: ExperimentView, own: Confirmed, found: Sequence[Confirmed]
+    ) -> Confirmed:
+        """With the loads that the others chose, where they may be better than its own."""
+        if own.arm.values:
+            return own
+        lower = lower_is_better(setup.task.objective)
+        others = sorted(
+            (one for one in found if one is not own),
+            key=lambda one: min(one.searched.values()),
+            reverse=not lower,
+        )
+        tries = untried(setup, view, own.own, [one.own for one in others])
+        return dataclasses.replace(own, tries=tries)
 
     def left(self, setup: Setup, costs: Costs) -> float:
         """Seconds that the repeats to come will take, as far as is known."""

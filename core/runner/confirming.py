@@ -1,6 +1,6 @@
 """Confirmation: which experiments are started again, and what their repeats came to.
 
-A repeat is a start that measures every scenario at its chosen load, twice. Everything here
+A repeat is a start that measures every scenario at its chosen load, a few times. Everything here
 follows from the journal and the timelines beside it, so another runner decides the same.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from core import score
 from core.bench.looks import pooled
 from core.runner.levels import Paused
+from core.runner.loads import NEAR, Loads, agreed, lowered, strained
 from core.runner.meter import Meter
 from core.runner.setup import Setup
 from core.runner.trials import outcome
@@ -20,26 +21,34 @@ from core.score import LOOKS, Arm
 from core.store.views import ConfirmedView, ExperimentView, MeasurementView
 from core.values import Purpose, StartReason
 
-Loads = Mapping[str, int]
-"""Scenario to the load it is measured at."""
-
 _BEFORE_LOWER = 2
 """Repeats that together miss a limit before a lower load is tried: one may be bad luck."""
 
+_MOST_LOWERINGS = 2
 _MOST_FAILURES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """One experiment under confirmation: the loads of its next repeat, what there is so far."""
+    """One experiment under confirmation: the loads of its next repeat, what there is so far.
+
+    `own` are the loads that its search chose, `searched` what it measured there, in the
+    objective's unit, `others` the loads that those it is held against chose. `tries`: loads of
+    these that are tried before the first repeat.
+    """
 
     arm: Arm
     loads: Loads
     view: ConfirmedView | None
+    own: Loads
+    searched: Mapping[str, float]
+    others: tuple[Loads, ...] = ()
+    tries: tuple[tuple[str, int], ...] = ()
 
 
-async def repeat(meter: Meter, loads: Loads, gpus: int, pausing: asyncio.Event) -> None:
+async def repeat(meter: Meter, wanted: Confirmed, gpus: int, pausing: asyncio.Event) -> None:
     """One repeat on an engine that serves. Raises Paused between two measurements."""
+    loads = await _tried(meter, wanted, gpus, pausing)
     for turn in range(1, LOOKS + 1):
         for scenario, concurrency in loads.items():
             if pausing.is_set():
@@ -48,26 +57,117 @@ async def repeat(meter: Meter, loads: Loads, gpus: int, pausing: asyncio.Event) 
             await meter.measure(scenario, concurrency, Purpose.CONFIRM, turn, gpus=gpus)
 
 
-def confirmed(setup: Setup, experiment: ExperimentView) -> Confirmed:
-    """An experiment with a score, its starts and all its measurements.
+async def _tried(meter: Meter, wanted: Confirmed, gpus: int, pausing: asyncio.Event) -> Loads:
+    """The loads of a repeat, after those of others were tried out."""
+    if not wanted.tries:
+        return wanted.loads
+    loads, best = dict(wanted.own), dict(wanted.searched)
+    lower = score.lower_is_better(meter.setup.task.objective)
+    for scenario, concurrency in wanted.tries:
+        if pausing.is_set():
+            raise Paused
+        await meter.say(f"{scenario} at {concurrency}: the load of another, tried first")
+        judged = await meter.measure(scenario, concurrency, Purpose.SEARCH, gpus=gpus)
+        value = judged.value if judged.feasible else None
+        if value is not None and (value < best[scenario] if lower else value > best[scenario]):
+            loads[scenario], best[scenario] = concurrency, value
+    return agreed(meter.setup, [loads, *wanted.others])[0]
 
-    Reads timelines. The load is that of the search, or the next lower one that met the limits
-    there, when the repeats together miss one: at the edge of a limit noise decides.
+
+def together(setup: Setup, experiments: Sequence[ExperimentView]) -> list[Confirmed]:
+    """Experiments with a score, their starts and all their measurements, in their order.
+
+    Reads timelines. The loads are those of the search, where these are nearly the same one for
+    all; and lower where the repeats together miss a limit there.
     """
-    found = outcome(setup, experiment)
-    chosen = [experiment.measurements[place] for place in found.picked]
-    loads: Loads = {view.data.scenario: view.data.concurrency for view in chosen}
-    repeats = _repeats(experiment)
+    sides = [_Side.of(setup, one) for one in experiments]
+    loads = agreed(setup, [side.own for side in sides])
+    lowerings = [0] * len(sides)
     while True:
-        own = _at(repeats, loads)
-        view = _view(setup, experiment, own) if own else None
-        if view is None or view.feasible or len(own) < _BEFORE_LOWER:
+        pooled_views = [_Pooled.of(setup, side, at) for side, at in zip(sides, loads, strict=True)]
+        lower = _lowered(setup, loads, pooled_views, lowerings)
+        if lower == loads:
             break
-        lower = _lowered(experiment, loads, view)
-        if lower is None:
-            break
+        for place, (old, new) in enumerate(zip(loads, lower, strict=True)):
+            lowerings[place] += old != new
         loads = lower
-    return Confirmed(_arm(setup, experiment, chosen, own, view, loads), loads, view)
+    return [
+        _confirmed(setup, side, at, found, [one.own for one in sides if one is not side])
+        for side, at, found in zip(sides, loads, pooled_views, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One experiment: what its search chose for each scenario, and the loads of that."""
+
+    experiment: ExperimentView
+    chosen: tuple[MeasurementView, ...]
+    own: Loads
+
+    @classmethod
+    def of(cls, setup: Setup, experiment: ExperimentView) -> _Side:
+        picked = outcome(setup, experiment).picked
+        chosen = tuple(experiment.measurements[place] for place in picked)
+        return cls(experiment, chosen, {v.data.scenario: v.data.concurrency for v in chosen})
+
+
+@dataclass(frozen=True, slots=True)
+class _Pooled:
+    """The repeats of an experiment at some loads, oldest first, and all of them together."""
+
+    repeats: Mapping[int, Sequence[MeasurementView]]
+    view: ConfirmedView | None
+
+    @classmethod
+    def of(cls, setup: Setup, side: _Side, loads: Loads) -> _Pooled:
+        own = _at(_repeats(side.experiment), loads)
+        return cls(own, _view(setup, side.experiment, own) if own else None)
+
+    @property
+    def missed(self) -> tuple[MeasurementView, ...]:
+        """The scenarios that miss a limit, when there are enough repeats to say so."""
+        if self.view is None or len(self.repeats) < _BEFORE_LOWER:
+            return ()
+        return tuple(view for view in self.view.measurements if not view.feasible)
+
+
+def _lowered(
+    setup: Setup,
+    loads: Sequence[dict[str, int]],
+    found: Sequence[_Pooled],
+    lowerings: Sequence[int],
+) -> list[dict[str, int]]:
+    """Lower loads for those that miss a limit: for all at the same load, when it is near."""
+    lower = [dict(one) for one in loads]
+    for place, own in enumerate(found):
+        for measured in own.missed if lowerings[place] < _MOST_LOWERINGS else ():
+            scenario = measured.data.scenario
+            load = loads[place][scenario]
+            near = strained(setup, measured) <= NEAR
+            wanted = lowered(setup, load, measured)
+            for one, at in zip(lower, loads, strict=True):
+                if one is lower[place] or (near and at[scenario] == load):
+                    one[scenario] = min(one[scenario], wanted)
+    return lower
+
+
+def _confirmed(
+    setup: Setup, side: _Side, loads: Loads, found: _Pooled, others: Sequence[Loads]
+) -> Confirmed:
+    gpus = setup.gpus(side.experiment.parameters)
+    judged = {
+        view.data.scenario: score.judge(view.data, setup.task.slo, setup.task.objective, gpus)
+        for view in side.chosen
+    }
+    return Confirmed(
+        _arm(setup, side, loads, found),
+        loads,
+        found.view,
+        side.own,
+        {scenario: one.value or 0.0 for scenario, one in judged.items()},
+        tuple(others),
+    )
 
 
 def _repeats(experiment: ExperimentView) -> dict[int, dict[str, MeasurementView]]:
@@ -132,49 +232,20 @@ def _pooled(
     return MeasurementView(views[-1].start, judged.feasible, judged.breaches, together)
 
 
-def _lowered(experiment: ExperimentView, loads: Loads, view: ConfirmedView) -> Loads | None:
-    """With the next lower load that the search found feasible, where a limit is missed."""
-    lowered = dict(loads)
-    for measured in view.measurements:
-        if measured.feasible:
-            continue
-        scenario = measured.data.scenario
-        below = [
-            one.data.concurrency
-            for one in experiment.measurements
-            if one.data.purpose is Purpose.SEARCH
-            and one.data.scenario == scenario
-            and one.feasible
-            and one.data.concurrency < loads[scenario]
-        ]
-        if not below:
-            return None
-        lowered[scenario] = max(below)
-    return lowered
-
-
-def _arm(
-    setup: Setup,
-    experiment: ExperimentView,
-    chosen: Sequence[MeasurementView],
-    repeats: Mapping[int, Sequence[MeasurementView]],
-    view: ConfirmedView | None,
-    loads: Loads,
-) -> Arm:
-    searched = {one.data.scenario: one.data for one in chosen}
-    same = all(searched[name].concurrency == load for name, load in loads.items())
+def _arm(setup: Setup, side: _Side, loads: Loads, found: _Pooled) -> Arm:
+    view, searched = found.view, {one.data.scenario: one.data for one in side.chosen}
     values = view.values if view else ()
     known = [one.data for one in view.measurements] if view else list(searched.values())
     latencies = [data.e2e.p95 for data in known if data.e2e.p95 is not None]
     return Arm(
-        number=experiment.number,
+        number=side.experiment.number,
         values=values,
-        at=tuple(own[-1].data.started for own in repeats.values())[: len(values)],
-        feasible=view is None or view.feasible or len(repeats) < _BEFORE_LOWER,
-        gpus=setup.gpus(experiment.parameters),
+        at=tuple(own[-1].data.started for own in found.repeats.values())[: len(values)],
+        feasible=not found.missed,
+        gpus=setup.gpus(side.experiment.parameters),
         latency=max(latencies, default=None),
-        searched=experiment.score if same else None,
-        lost=_lost(experiment),
+        searched=side.experiment.score if dict(loads) == dict(side.own) else None,
+        lost=_lost(side.experiment),
     )
 
 

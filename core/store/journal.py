@@ -151,6 +151,12 @@ class Journal(Requests):
             await update(db, "experiments", {"task": task, "number": number}, fields)
             await event(db, f"experiment.{state}", task, number, detail)
 
+    async def rescore(self, task: str, number: int, **fields: object) -> None:
+        """An experiment that has ended came to something else, by later measurements."""
+        async with self.transaction() as db:
+            await update(db, "experiments", {"task": task, "number": number}, fields)
+            await event(db, "experiment.rescored", task, number, {})
+
     # starts
 
     async def add_start(self, task: str, number: int, reason: StartReason) -> StartKey:
