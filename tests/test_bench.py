@@ -354,7 +354,8 @@ async def test_the_same_seed_gives_the_same_lengths(site: Site) -> None:
     async def lengths(seed: int) -> list[int]:
         plan = site.plan("ok", scenario="U(5,30)/(2,12)", concurrency=1, requests=8, seed=seed)
         await site.bench.measure(plan)
-        return [r.output_tokens for r in read_timeline(plan.folder / TIMELINE)]
+        # How many are sent to fill the window depends on the machine; which ones does not.
+        return [r.output_tokens for r in read_timeline(plan.folder / TIMELINE)][:9]
 
     first = await lengths(1)
     assert await lengths(1) == first
