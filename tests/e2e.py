@@ -30,7 +30,7 @@ name: {name}
 model: sim-8b
 engine: simulated
 parameters: {{max-num-seqs: {seqs}}}
-workload: {{scenarios: ["D(40,10)"], concurrency: {levels}, requests: 8, max_duration: 1s}}
+workload: {{scenarios: ["D(40,10)"], concurrency: {levels}, requests: 8, max_duration: 2s}}
 objective: throughput
 """
 
