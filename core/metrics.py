@@ -357,8 +357,9 @@ def _pooled(
 def _client_bound(lag: float | None, first_token: Distribution) -> bool:
     """Whether the client's own delay is part of what was measured.
 
-    A late event loop stamps a first token late by up to its delay. Up to 5 ms (timers and
-    the kernel's scheduler) or a tenth of the median TTFT that does not change a judgement.
+    A late event loop stamps a first token late by up to its delay, and holds back the next
+    request. Up to 5 ms (timers and the kernel's scheduler) or a tenth of the median TTFT that
+    does not change a judgement.
     """
     if lag is None:
         return False

@@ -46,7 +46,7 @@ def run_task(context: click.Context, file: Path, as_json: bool) -> None:
 @click.option("--headless", is_flag=True, help="Print progress instead of opening the console.")
 @click.pass_context
 def demo(context: click.Context, headless: bool) -> None:
-    """Tune the simulated engine with the real genai-bench; takes two to three minutes."""
+    """Tune the simulated engine with the real genai-bench; takes about four minutes."""
     text = resources.files("core.engines").joinpath("demo.yaml").read_text(encoding="utf-8")
     task = parse(text, "demo.yaml", Path.cwd())
     if headless or not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -65,7 +65,7 @@ def _doubts(data: Measurement) -> list[str]:
     found = []
     if data.client_bound:
         lag = "" if data.client_lag is None else f": it was {data.client_lag * 1000:.0f} ms late"
-        found.append(f"client-bound{lag}, so latencies hold the client's own delay")
+        found.append(f"client-bound{lag}, so the engine may be faster than this")
     if data.cache_reset is False:
         found.append("prefix cache not reset before it: prompts may have been answered from it")
     if data.short:
