@@ -2,137 +2,55 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 import pytest_asyncio
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
-from core.bench.genai import Bench, BenchError, Plan
+from core.bench.genai import Bench, BenchError
 from core.bench.plan import CLIENT, TIMELINE
+from core.bench.record import BEGUN, ENDED
 from core.metrics import Measurement, read_timeline, steady_window
-from core.values import FailureKind, Purpose
+from core.values import FailureKind
+from tests.bench_site import ROOT, SECRET, Place, environment, place, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROOT = Path(__file__).parents[1]
-SECRET = "never-in-a-log"
 ADDED = {"ENABLE_UI": "false", "TOKENIZERS_PARALLELISM": "false"}
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    """A server of fixed latency in a process of its own; its URL."""
-    script = Path(__file__).with_name("bench_server.py")
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.kill()
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    proxies = {"HTTPS_PROXY": "http://proxy.invalid:3128", "NO_PROXY": "localhost,127.0.0.1"}
-    ours = {"PYTHONPATH": str(ROOT), "AUTOTUNER_LABEL": "test", "GITHUB_TOKEN": SECRET}
-    return kept | proxies | ours | more
-
-
-def make_tokenizer(folder: Path) -> str:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(["to be or not to be"], trainer)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
-    return str(folder)
-
-
 @dataclass
-class Site:
-    """One server and one launcher for all tests here: importing genai-bench takes long."""
+class Site(Place):
+    """One launcher for most tests here: importing genai-bench takes long."""
 
-    url: str
     bench: Bench
-    doomed: Bench
     untokenized: Bench
-    orphan: subprocess.Popen[bytes]
-    folder: Path
-
-    def plan(self, mode: str, **changes: object) -> Plan:
-        folder = self.folder / f"{time.monotonic_ns()}"
-        url, log = f"{self.url}/{mode}", self.folder / "benchmark.log"
-        plan = Plan(url, "m", "vllm", "D(20,10)", 4, 40, 60.0, 30.0, folder, log, Purpose.SEARCH, 7)
-        return replace(plan, **changes)  # type: ignore[arg-type]
-
-
-ORPHAN = """
-import asyncio, json, os, sys
-from pathlib import Path
-from core.bench.genai import Bench, Plan
-from core.values import Purpose
-
-async def main(url, tokenizer, folder):
-    plan = Plan(url + "/stuck", "m", "vllm", "D(20,10)", 4, 40, 60.0, 60.0,
-                folder / "orphan", folder / "orphan.log", Purpose.SEARCH, 7)
-    async with Bench(dict(os.environ), tokenizer, folder / "orphan.launcher.log", folder) as bench:
-        await bench.measure(plan, lambda pid, _: print(bench.pid, pid, flush=True))
-
-asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
-"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    tokenizer = make_tokenizer(folder / "tokenizer")
     empty = folder / "empty"
     empty.mkdir()
     async with AsyncExitStack() as stack:
-        url = stack.enter_context(serving())
-        words = [sys.executable, "-c", ORPHAN, url, tokenizer, str(folder)]
-        orphan = stack.enter_context(
-            subprocess.Popen(words, stdout=subprocess.PIPE, env=environment())
-        )
-        # All import at the same time, and each test waits for its own.
-        bench, doomed, untokenized = [
+        found = stack.enter_context(place(folder))
+        # Both import at the same time, and each test waits for its own.
+        bench, untokenized = [
             await stack.enter_async_context(Bench(environment(), name, folder / log, folder))
             for name, log in (
-                (tokenizer, "launcher.log"),
-                (tokenizer, "doomed.log"),
+                (found.tokenizer, "launcher.log"),
                 (str(empty), "untokenized.log"),
             )
         ]
-        yield Site(url, bench, doomed, untokenized, orphan, folder)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-async def gone(pid: int, limit: float = 5.0) -> bool:
-    end = time.monotonic() + limit
-    while alive(pid) and time.monotonic() < end:
-        await asyncio.sleep(0.02)
-    return not alive(pid)
+        for one in (bench, untokenized):
+            await one.prepare()
+        yield Site(found.url, found.tokenizer, folder, bench, untokenized)
 
 
 def truth(site: Site, measured: Measurement) -> list[float]:
@@ -173,6 +91,8 @@ async def test_what_genai_bench_writes_stays_in_the_folder(site: Site) -> None:
         CLIENT,
         "genai-bench",
         "genai_bench.log",
+        BEGUN,
+        ENDED,
     }
     written = [path for path in (plan.log, *plan.folder.rglob("*")) if path.is_file()]
     assert not [path for path in written if SECRET in path.read_text()]
@@ -296,37 +216,6 @@ async def test_what_was_measured_before_the_server_died_is_kept(site: Site) -> N
     assert result.throughput is not None
 
 
-async def test_a_hang_is_ended_by_the_limit(site: Site) -> None:
-    plan = site.plan("hang", limit=2.5)
-    pids: list[int] = []
-    begin = time.monotonic()
-    result = await site.bench.measure(plan, lambda pid, _: pids.append(pid))
-    assert time.monotonic() - begin < 4.5
-    assert not alive(pids[0])
-    assert result.failure is not None
-    assert result.failure.kind is FailureKind.HANG
-    assert "2.5 s" in result.failure.message
-    assert len(read_timeline(plan.folder / TIMELINE)) == 10
-    again = await site.bench.measure(site.plan("ok", requests=8))
-    assert again.failure is None
-
-
-async def test_cancelling_leaves_no_process(site: Site) -> None:
-    started: asyncio.Future[tuple[int, float]] = asyncio.get_running_loop().create_future()
-    plan = site.plan("stuck")
-    work = asyncio.create_task(
-        site.bench.measure(plan, lambda pid, at: started.set_result((pid, at)))
-    )
-    pid, at = await started
-    assert os.getpgid(pid) == pid
-    assert psutil.Process(pid).create_time() == at
-    work.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await work
-    assert not alive(pid)
-    assert (await site.bench.measure(site.plan("ok", requests=8))).failure is None
-
-
 async def test_launcher_and_measurement_have_the_environment_given(site: Site) -> None:
     found: list[dict[str, str]] = []
 
@@ -373,43 +262,6 @@ async def test_a_missing_tokenizer_is_a_failure(site: Site) -> None:
         await site.untokenized.measure(site.plan("ok"))
 
 
-async def test_a_killed_launcher_takes_its_measurement_with_it(site: Site) -> None:
-    pids: list[int] = []
-
-    def strike(pid: int, _: float) -> None:
-        pids.append(pid)
-        assert site.doomed.pid is not None
-        asyncio.get_running_loop().call_later(1.0, os.kill, site.doomed.pid, signal.SIGKILL)
-
-    plan = site.plan("ok", requests=1000)
-    result = await site.doomed.measure(plan, strike)
-    assert await gone(pids[0])
-    assert result.failure is not None
-    assert result.failure.kind is FailureKind.CRASH
-    assert result.output_tokens > 0
-    with pytest.raises(BenchError, match="launcher died"):
-        await site.doomed.measure(plan)
-
-
-async def test_a_killed_runner_leaves_nothing_running(site: Site) -> None:
-    assert site.orphan.stdout
-    line = await asyncio.to_thread(site.orphan.stdout.readline)
-    launcher, measurement = map(int, line.split())
-    assert alive(launcher)
-    assert alive(measurement)
-    site.orphan.kill()
-    assert await gone(launcher)
-    assert await gone(measurement)
-
-
-async def test_leaving_ends_an_importing_launcher(tmp_path: Path) -> None:
-    async with Bench(environment(), "none", tmp_path / "launcher.log", tmp_path) as bench:
-        pid = bench.pid
-        assert pid is not None
-        assert alive(pid)
-    assert not alive(pid)
-
-
 async def test_a_genai_bench_that_cannot_be_imported_is_a_failure(tmp_path: Path) -> None:
     package = tmp_path / "genai_bench"
     package.mkdir()
@@ -427,4 +279,4 @@ async def test_a_genai_bench_that_cannot_be_imported_is_a_failure(tmp_path: Path
 
 async def test_a_launcher_that_cannot_start_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"cannot be started: .*launcher\.log"):
-        await Bench({}, "none", tmp_path / "missing" / "launcher.log", tmp_path).__aenter__()
+        await Bench({}, "none", tmp_path / "missing" / "launcher.log", tmp_path).prepare()

@@ -16,8 +16,9 @@ from benchmarks.load_curves import lines, report
 from benchmarks.load_families import FAMILIES, LADDER, curve, task
 from benchmarks.load_search import search
 from benchmarks.load_tables import Columns, read
-from core.bench.load import MOST, Ended, Level, Step, next_step
+from core.bench.load import MOST, Ended, Step, next_step
 from core.bench.load_space import Space, ahead, crossing
+from core.score.level import Level
 
 Truth = Callable[[int], Level]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 import requests
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from core.bench.plan import Plan
+from core.bench.plan import FULL, Plan
+from core.bench.record import Ending
 from core.bench.trouble import kind_of
-from core.bench.verdict import Ending, failure_of, last_line
+from core.bench.verdict import failure_of, last_line
 from core.metrics import Request
 from core.values import FailureKind, Purpose
 
@@ -105,3 +107,46 @@ def test_an_unreachable_network_behind_a_proxy_is_the_proxy(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:1")
     error = requests.exceptions.ConnectionError("no")
     assert kind_of(error, FailureKind.TOKENIZER) is FailureKind.PROXY
+
+
+@pytest.mark.parametrize(
+    ("ending", "transient"),
+    [
+        (Ending(None), True),
+        (Ending(-9), True),
+        (Ending(-15), True),
+        (Ending(-2), True),
+        (Ending(-1), True),
+        (Ending(-11), False),
+        (Ending(-6), False),
+        (Ending(1), False),
+        (Ending(9), False),
+        (Ending(-9, overdue=True), False),
+    ],
+)
+def test_only_what_was_killed_from_outside_may_go_well_in_a_moment(
+    plan: Plan, ending: Ending, transient: bool
+) -> None:
+    # Whatever had failed until then: it may have failed for the same reason.
+    failure = failure_of([GOOD] if not transient else [BAD], ending, plan, 0)
+    assert failure is not None
+    assert failure.transient is transient
+    if transient:
+        assert failure.kind is FailureKind.CRASH
+
+
+@pytest.mark.parametrize("ending", [Ending(FULL), Ending(FULL, error="no room"), Ending(1)])
+def test_a_full_disk_is_known_by_status_or_by_log(plan: Plan, ending: Ending) -> None:
+    if ending.status == 1:
+        plan.log.write_text("OSError: [Errno 28] No space left on device\n")
+    failure = failure_of([BAD], ending, plan, 0)
+    assert failure is not None
+    assert (failure.kind, failure.transient) == (FailureKind.DISK, False)
+    assert (ending.error or "status") in failure.message
+    assert "Make room" in failure.advice
+
+
+def test_a_full_disk_is_found_among_the_causes() -> None:
+    error = RuntimeError("cannot save")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert kind_of(error, FailureKind.TOKENIZER) is FailureKind.DISK

@@ -230,14 +230,6 @@ async def test_a_newer_journal_is_refused(home: Home):
             pass
 
 
-async def test_what_is_no_database_is_refused_and_left_alone(home: Home):
-    home.database.write_bytes(b"precious" * 1000)
-    with pytest.raises(AutotunerError, match="journal cannot be used"):
-        async with Journal.open(home.database):
-            pass
-    assert home.database.read_bytes() == b"precious" * 1000
-
-
 def _hold(path: Path, held: "multiprocessing.synchronize.Event") -> None:
     with RunnerLock(path, "1.2.3"):
         held.set()

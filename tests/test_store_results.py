@@ -71,7 +71,8 @@ def value(view: ExperimentView, name: str) -> Scalar | None:
     """What a column or flag is, from the plain view of an experiment."""
     data, gpus = measured(view), find("vllm").gpus(Configuration.of("vllm", view.parameters))
     plain: dict[str, Scalar | None] = {
-        "number": view.number, "state": view.state, "baseline": view.baseline,
+        "number": view.number, "engine": view.engine, "state": view.state,
+        "baseline": view.baseline,
         "score": view.score, "slo": view.feasible, "started": view.started,
         "ended": view.ended, "failure": view.failure.kind if view.failure else None,
         "gpus": gpus, "per_gpu": data.throughput / gpus if data and data.throughput else None,

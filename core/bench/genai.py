@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import json
-import os
-import signal
-import sys
-from collections.abc import Callable, Coroutine, Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
-
+from core.bench import adoption
+from core.bench.ending import end, to_its_end
+from core.bench.launched import Launched
 from core.bench.looks import looks
 from core.bench.plan import TIMELINE, BenchError, Plan
+from core.bench.record import Ending, Process
 from core.bench.trouble import advice_for
-from core.bench.verdict import Ending, failure_of, last_line
+from core.bench.verdict import OUTSIDE, failure_of, last_line
 from core.metrics import Measurement, read_timeline
 from core.values import Failure, FailureKind
 
@@ -29,56 +27,40 @@ READY_LIMIT = 900.0
 """Seconds for importing genai-bench and fetching a tokenizer."""
 
 STOP_LIMIT = 5.0
-"""Seconds for a killed measurement to be gone."""
+"""Seconds for a measurement that is to end to be gone, by its launcher's word."""
 
-CLOSE_LIMIT = 2.0
-"""Seconds between the steps of ending a launcher."""
+_PASSING = frozenset({FailureKind.NETWORK, FailureKind.PROXY})
 
-_ENVIRONMENT = {"ENABLE_UI": "false", "TOKENIZERS_PARALLELISM": "false"}
+OnStart = Callable[[int, float], None]
 
 
 class Bench:
-    """One launcher for a task run. Entering starts it and returns at once.
+    """The benchmark of a task run. Nothing is started before something is to be measured.
 
     `environment` is all that the launcher and its measurements get; `log` takes what they
-    print outside of a measurement; `cwd` is where they start.
+    print outside of a measurement; `cwd` is where they start. A launcher that dies is replaced
+    by the next `prepare`, `ready` or `measure`.
     """
 
     def __init__(
         self, environment: Mapping[str, str], tokenizer: str, log: Path, cwd: Path
     ) -> None:
-        self._environment = {**environment, **_ENVIRONMENT}
+        self._environment = dict(environment)
         self._tokenizer = tokenizer
         self._log = log
         self._cwd = cwd
-        self._process: asyncio.subprocess.Process | None = None
-        self._child: psutil.Process | None = None
+        self._launcher: Launched | None = None
+        self._child: Process | None = None
         self._turn = asyncio.Lock()
-        self._ready = False
+        self._starting = asyncio.Lock()
         self._failure: Failure | None = None
 
     @property
     def pid(self) -> int | None:
         """The launcher's process id, and its process group and session."""
-        return self._process.pid if self._process else None
+        return self._launcher.pid if self._launcher else None
 
     async def __aenter__(self) -> Self:
-        """Start the launcher. Raises BenchError when that is impossible."""
-        words = (sys.executable, "-P", "-m", "core.bench.launcher", self._tokenizer)
-        pipe = asyncio.subprocess.PIPE
-        try:
-            with self._log.open("ab") as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    *words,
-                    stdin=pipe,
-                    stdout=pipe,
-                    stderr=log,
-                    env=self._environment,
-                    cwd=self._cwd,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise BenchError(_unstartable(error)) from error
         return self
 
     async def __aexit__(
@@ -88,145 +70,144 @@ class Bench:
         trace: TracebackType | None,
     ) -> None:
         """End the launcher and what it measures; returns when both are gone."""
-        await _to_its_end(self._close())
+        await to_its_end(self._close())
+
+    async def prepare(self) -> None:
+        """Start the launcher unless one lives; returns at once, the import goes on.
+
+        Raises BenchError when that is impossible, and each time again when a launcher has said
+        that it cannot measure, unless the network was to blame.
+        """
+        await self._prepared()
 
     async def ready(self) -> None:
-        """Wait until measuring can start. Raises BenchError, each time again, when it cannot."""
+        """Wait until measuring can start. Raises BenchError when it cannot."""
         async with self._turn:
             await self._until_ready()
 
-    async def measure(
-        self, plan: Plan, on_start: Callable[[int, float], None] | None = None
-    ) -> Measurement:
+    async def measure(self, plan: Plan, on_start: OnStart | None = None) -> Measurement:
         """Measure a plan; what was measured until a failure is kept and the failure named.
 
-        `on_start` gets the pid and start time (epoch seconds) of the measurement's process,
-        which leads its own process group. Raises BenchError when there is no launcher to do
-        it. Cancelling ends that process before CancelledError goes on.
+        `on_start` gets the pid and start time (seconds since the boot) of the measurement's
+        process, which leads its own process group. Raises BenchError when there is no launcher
+        to do it. Cancelling ends that process before CancelledError goes on.
         """
         async with self._turn:
-            await self._until_ready()
+            launcher = await self._until_ready()
             offset = plan.log.stat().st_size if plan.log.exists() else 0
-            ending = await self._carry_out(plan, on_start)
-        requests = read_timeline(plan.folder / TIMELINE)
-        return looks(plan, failure_of(requests, ending, plan, offset))
+            ending = await self._carry_out(launcher, plan, offset, on_start)
+        return _measured(plan, ending, offset)
 
-    async def _until_ready(self) -> None:
-        if self._failure:
-            raise BenchError(self._failure)
-        if self._ready:
-            return
+    async def adopt(self, plan: Plan) -> Measurement | None:
+        """What an earlier runner left of this plan, waited for when it is under way.
+
+        None when nothing usable is left; its folder is removed then. No launcher is started:
+        that would disturb a measurement that is under way. Cancelling ends it, as in `measure`.
+        """
+        async with self._turn:
+            found = await adoption.take(plan.folder, plan.limit + STOP_LIMIT, self.pid)
+        if found is None:
+            return None
+        begun, ending = found
+        plan = dataclasses.replace(plan, cache_reset=begun.cache_reset)
+        return _measured(plan, ending, begun.offset)
+
+    async def _prepared(self) -> Launched:
+        async with self._starting:
+            if self._failure:
+                raise BenchError(self._failure)
+            if self._launcher is None or not self._launcher.lives:
+                await self._close()
+                self._launcher = await Launched.start(
+                    self._environment, self._tokenizer, self._log, self._cwd
+                )
+            return self._launcher
+
+    async def _until_ready(self) -> Launched:
+        launcher = await self._prepared()
+        if launcher.listens:
+            return launcher
         try:
             async with asyncio.timeout(READY_LIMIT):
-                event = await self._receive()
+                event = await launcher.receive()
         except TimeoutError:
-            event = {"kind": "hang", "message": f"genai-bench was not ready in {READY_LIMIT:g} s"}
-        if event is None:
-            event = {"kind": "crash", "message": "the benchmark's launcher ended unexpectedly"}
-        if event.get("event") != "ready":
-            self._failure = self._evidence(FailureKind(event["kind"]), event["message"])
-            raise BenchError(self._failure)
-        self._ready = True
+            message = f"genai-bench was not ready in {READY_LIMIT:g} s"
+            failure = self._evidence(FailureKind.HANG, message)
+        else:
+            if event and event["event"] == "ready":
+                launcher.listens = True
+                return launcher
+            failure = self._told(event) if event else await self._died(launcher)
+        await to_its_end(self._close())
+        raise BenchError(failure)
+
+    def _told(self, event: Mapping[str, Any]) -> Failure:
+        """Why a launcher says that it cannot measure: the next one would say the same."""
+        failure = self._evidence(FailureKind(event["kind"]), event["message"])
+        if failure.kind in _PASSING:
+            return dataclasses.replace(failure, transient=True)
+        self._failure = failure
+        return failure
+
+    async def _died(self, launcher: Launched) -> Failure:
+        status = await launcher.status()
+        message = "the benchmark's launcher ended unexpectedly"
+        failure = self._evidence(FailureKind.CRASH, message)
+        return dataclasses.replace(failure, transient=status is not None and -status in OUTSIDE)
 
     def _evidence(self, kind: FailureKind, message: str) -> Failure:
         line, text = last_line(self._log)
         return Failure(kind, message, advice_for(kind), self._log.name, line, text)
 
-    async def _carry_out(self, plan: Plan, on_start: Callable[[int, float], None] | None) -> Ending:
+    async def _carry_out(
+        self, launcher: Launched, plan: Plan, offset: int, on_start: OnStart | None
+    ) -> Ending:
+        """The launcher ends what exceeds the plan's limit; here only one that hangs is ended."""
         try:
-            async with asyncio.timeout(plan.limit):
-                await self._send({"plan": plan.to_json()})
-                return await self._outcome(on_start)
+            async with asyncio.timeout(plan.limit + STOP_LIMIT):
+                await launcher.send({"plan": plan.to_json(), "offset": offset})
+                ending = await self._outcome(launcher, on_start)
         except TimeoutError:
-            await _to_its_end(self._stop_measurement())
+            await to_its_end(self._close())
             return Ending(None, overdue=True)
         except BaseException:
-            await _to_its_end(self._stop_measurement())
+            await to_its_end(self._stop_measurement(launcher))
             raise
+        if ending.status is None:
+            await to_its_end(self._close())
+        return ending
 
-    async def _outcome(self, on_start: Callable[[int, float], None] | None) -> Ending:
+    async def _outcome(self, launcher: Launched, on_start: OnStart | None) -> Ending:
         """Follow the launcher's events until the measurement has ended."""
-        while (event := await self._receive()) is not None:
+        while (event := await launcher.receive()) is not None:
             if event["event"] == "ended":
                 self._child = None
-                return Ending(event["status"])
-            with suppress(psutil.NoSuchProcess):
-                self._child = psutil.Process(event["pid"])
+                return Ending(event["status"], event["overdue"], event["error"])
+            self._child = Process(event["pid"], event["started"])
             if on_start:
                 on_start(event["pid"], event["started"])
-        self._failure = self._evidence(FailureKind.CRASH, "the benchmark's launcher died")
         return Ending(None)
 
-    async def _stop_measurement(self) -> None:
+    async def _stop_measurement(self, launcher: Launched) -> None:
         """The launcher kills and reaps it; when it does not answer, both are ended from here."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(STOP_LIMIT):
-                await self._send({"stop": True})
-                await self._outcome(None)
-        except TimeoutError:
-            self._failure = self._evidence(FailureKind.HANG, "the benchmark's launcher hung")
-            await self._close()
-
-    async def _send(self, message: Mapping[str, Any]) -> None:
-        assert self._process
-        assert self._process.stdin
-        with suppress(ConnectionError):  # a dead launcher shows when it is read from
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            await self._process.stdin.drain()
-
-    async def _receive(self) -> dict[str, Any] | None:
-        """The launcher's next event, None when it is gone."""
-        assert self._process
-        assert self._process.stdout
-        line = await self._process.stdout.readline()
-        if not line.endswith(b"\n"):
-            return None
-        event: dict[str, Any] = json.loads(line)
-        return event
+                await launcher.send({"stop": True})
+                if (await self._outcome(launcher, None)).status is not None:
+                    return
+        await self._close()
 
     async def _close(self) -> None:
-        """End launcher and measurement; each step is taken when the one before did not do."""
-        process = self._process
-        if process is None or process.stdin is None:
-            return
-        process.stdin.close()
-        # A launcher ends with its stdin, but does not look at it while it is importing.
-        steps = (signal.SIGTERM, signal.SIGKILL)
-        for number in (None, *steps) if self._ready else steps:
-            if number is not None and process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, number)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_LIMIT):
-                    await process.wait()
-                break
-        await self._end_child()
-
-    async def _end_child(self) -> None:
-        """The kernel kills a measurement whose launcher died; see to it that it is so."""
+        """End launcher and measurement, dead or alive."""
+        launcher, self._launcher = self._launcher, None
+        if launcher:
+            await launcher.close()
+        # The kernel kills a measurement whose launcher died; see to it that it is so.
         child, self._child = self._child, None
-        with suppress(psutil.NoSuchProcess, ProcessLookupError, TimeoutError):
-            async with asyncio.timeout(CLOSE_LIMIT):
-                while child and child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
-                    os.killpg(child.pid, signal.SIGKILL)
-                    await asyncio.sleep(0.02)
+        if child:
+            await end(child)
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Let `work`, which is bounded in time, finish even when the caller is cancelled."""
-    task, cancelled = asyncio.ensure_future(work), False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError
-
-
-def _unstartable(error: OSError) -> Failure:
-    kinds = {errno.EACCES: FailureKind.PERMISSION, errno.EROFS: FailureKind.PERMISSION}
-    kinds[errno.ENOSPC] = FailureKind.DISK
-    kind = kinds.get(error.errno or 0, FailureKind.CRASH)
-    return Failure(kind, f"the benchmark's launcher cannot be started: {error}", advice_for(kind))
+def _measured(plan: Plan, ending: Ending, offset: int) -> Measurement:
+    requests = read_timeline(plan.folder / TIMELINE)
+    return looks(plan, failure_of(requests, ending, plan, offset))

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from core.bench.load_levels import Ended, Level, Step
+from core.bench.load_levels import Ended, Step
 from core.bench.load_lowest import lowest_step
 from core.bench.load_peak import peak_step
 from core.bench.load_space import HIGHEST, Space
+from core.score.level import Level
 
-__all__ = ["HIGHEST", "MOST", "Ended", "Level", "Step", "next_step"]
+__all__ = ["HIGHEST", "MOST", "Ended", "Step", "next_step"]
 
 MOST = 7
 """Measurements of one scenario, second looks included: half of a ladder of 14 loads, than which

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.bench.plan import CLIENT, TIMELINE, Plan
@@ -35,9 +35,10 @@ class Client:
 def looks(plan: Plan, failure: Failure | None) -> Measurement:
     """This measurement with the requests of every look before it at the same load."""
     folders = (*plan.earlier, plan.folder)
-    return pooled(
+    found = pooled(
         folders, plan.scenario, plan.concurrency, plan.purpose, plan.limits, plan.turn, failure
     )
+    return replace(found, cache_reset=plan.cache_reset)
 
 
 def pooled(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import ctypes
 import importlib
 import logging
 import math
@@ -13,10 +12,14 @@ import resource
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core.bench.plan import USAGE, Plan
+from core.bench.death import die_with_parent
+from core.bench.plan import FULL, USAGE, Plan
+from core.bench.trouble import no_space
 from core.values import one_line
 
 _TASKS = {
@@ -25,23 +28,35 @@ _TASKS = {
     "I": "image-text-to-text",
     "A": "text-to-speech",
 }
-_PR_SET_PDEATHSIG = 1
 _FILES = 65536
 
 
-def run(plan: Plan, tokenizer: str, launcher: int, detached: int) -> NoReturn:
+def run(
+    plan: Plan,
+    tokenizer: str,
+    launcher: int,
+    detached: int,
+    begin: int,
+    let_go: Callable[[], None],
+) -> NoReturn:
     """Measure, in a forked child of process `launcher`, and end it. Never returns.
 
-    One byte goes to the pipe `detached` when the child leads a session of its own.
+    `let_go` closes what is the launcher's alone. One byte goes to the pipe `detached` when the
+    child leads a session of its own; it measures when one comes from the pipe `begin`.
     """
     status = 1
     try:
-        _detach(plan, launcher)
+        # Before it lets go: who sees the launcher's pipes closed knows that this one dies, too.
+        _die_with(launcher)
+        let_go()
+        _detach(plan)
         os.write(detached, b"\n")
-        status = _benchmark(plan, tokenizer)
-    except BaseException:
-        traceback.print_exc()
-    _leave(status)
+        if os.read(begin, 1):
+            status = _benchmark(plan, tokenizer)
+    except BaseException as error:
+        status = _failed(error)
+    finally:
+        _leave(status)
 
 
 def arguments(plan: Plan, tokenizer: str) -> list[str]:
@@ -87,10 +102,10 @@ def _dataset(name: str | None) -> dict[str, str]:
     return options
 
 
-def _detach(plan: Plan, launcher: int) -> None:
-    """Own session, own output, and an end that comes with the launcher's."""
+def _detach(plan: Plan) -> None:
+    """Own session, own output, and an end by each signal that can be told from a failure."""
     os.setsid()
-    _die_with(launcher)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     log = os.open(plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -100,14 +115,12 @@ def _detach(plan: Plan, launcher: int) -> None:
 
 
 def _die_with(launcher: int) -> None:
-    """Be killed by the kernel when the launcher dies, however it dies.
+    """Be killed by the kernel when the launcher dies.
 
     Polling getppid would need this process's event loop to be alive, and a stuck one is
     what must not linger.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    die_with_parent(True)
     if os.getppid() != launcher:
         os._exit(1)
 
@@ -129,7 +142,6 @@ def _benchmark(plan: Plan, tokenizer: str) -> int:
 
     reinit()
     words = arguments(plan, tokenizer)
-    plan.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(plan.folder)
     _seed(plan.seed)
     # It reports every absent audio metric of every request.
@@ -142,10 +154,6 @@ def _benchmark(plan: Plan, tokenizer: str) -> int:
     except click.ClickException as error:
         print(f"genai-bench refused: {one_line(error.format_message())}")
         return USAGE
-    except Exception as error:
-        traceback.print_exc()
-        print(f"genai-bench failed: {type(error).__name__}: {one_line(str(error))}")
-        return 1
     print("genai-bench ended without saving its results")
     return 1
 
@@ -156,8 +164,17 @@ def _seed(seed: int) -> None:
     importlib.import_module("numpy").random.seed(seed % 2**32)
 
 
+def _failed(error: BaseException) -> int:
+    """Say why, where there is room to say it; the exit status."""
+    with suppress(OSError):
+        traceback.print_exception(error)
+        print(f"genai-bench failed: {type(error).__name__}: {one_line(str(error))}")
+    return FULL if no_space(error) else 1
+
+
 def _leave(status: int) -> NoReturn:
     """End at once: nothing that interpreter shutdown would do is wanted here."""
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(OSError):
+            stream.flush()
     os._exit(status)

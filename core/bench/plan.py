@@ -18,6 +18,9 @@ CLIENT = "client.json"
 USAGE = 2
 """Exit status of a measurement whose arguments genai-bench refused."""
 
+FULL = 28
+"""Exit status of a measurement that found no space left on the disk: the error's number."""
+
 
 class BenchError(AutotunerError):
     """No measurement can be made with this launcher; `failure` says why."""
@@ -35,10 +38,12 @@ class Plan:
     the start burst of `concurrency` requests (see `metrics.measured_requests`). No request is
     issued later than `max_duration` seconds after the first, unless there would be no steady
     window to count in; those in flight are drained. `limit` (seconds) ends the whole
-    measurement. `folder` takes everything genai-bench writes, `log` its output. `limits` are
+    measurement. `folder` takes everything genai-bench writes and is emptied before; `log` takes
+    its output. `limits` are
     per-request limits in seconds, for attainment; `bounds` the SLOs by name: a measurement
     that cannot meet one any more is ended early. `turn` counts the looks at this load on this
     start, and `earlier` are the folders of those before, whose requests are pooled with its own.
+    `cache_reset`: the engine has emptied its prefix cache for this measurement.
     """
 
     url: str
@@ -58,6 +63,7 @@ class Plan:
     bounds: Mapping[str, float] = field(default_factory=dict)
     turn: int = 1
     earlier: tuple[Path, ...] = ()
+    cache_reset: bool = False
 
     def to_json(self) -> dict[str, Any]:
         # The measurement runs in another working directory: paths must be absolute.

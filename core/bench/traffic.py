@@ -149,8 +149,10 @@ class Traffic:
         self.stop = self.stop or self._watch.add(request, oldest + self._offset)
 
     def _write(self, request: Request) -> None:
+        line = json.dumps(asdict(request)).encode() + b"\n"
         try:
-            os.write(self._timeline, json.dumps(asdict(request)).encode() + b"\n")
+            while line:  # the last one that a disk takes may be taken in part
+                line = line[os.write(self._timeline, line) :]
         except OSError as error:
             self.broken = error
 

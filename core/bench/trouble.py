@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ _ADVICE = {
     FailureKind.NETWORK: "Check the connection to the Hub, or use a local tokenizer directory.",
     FailureKind.PROXY: "Check HTTPS_PROXY and NO_PROXY of this task.",
     FailureKind.MODEL_GATED: "Accept the model's terms on the Hub and set HF_TOKEN.",
+    FailureKind.DISK: "Make room on the disk that holds the state folder, then resume.",
     FailureKind.PERMISSION: "Give this user the right to read and write the named path.",
     FailureKind.TOKENIZER: "Set tokenizer: to a Hub id or a directory with tokenizer.json.",
 }
@@ -39,9 +41,18 @@ def kind_of(error: BaseException, otherwise: FailureKind) -> FailureKind:
     if names & set(_NETWORK):
         # With a proxy in force nothing else is ever connected to.
         return FailureKind.PROXY if any(map(os.environ.get, _PROXIES)) else FailureKind.NETWORK
+    if no_space(error):
+        return FailureKind.DISK
     if "PermissionError" in names:
         return FailureKind.PERMISSION
     return otherwise
+
+
+def no_space(error: BaseException) -> bool:
+    """Whether the chain of causes says that the disk is full."""
+    return any(
+        isinstance(cause, OSError) and cause.errno == errno.ENOSPC for cause in _causes(error)
+    )
 
 
 def advice_for(kind: FailureKind) -> str:

@@ -6,10 +6,12 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from core.bench.plan import USAGE, Plan
+from core.bench.plan import FULL, USAGE, Plan
+from core.bench.record import Ending
+from core.bench.trouble import advice_for
 from core.metrics import Request, succeeded
 from core.values import Failure, FailureKind, one_line
 
@@ -18,15 +20,17 @@ MOST_ERRORS = 0.5
 _ADDRESS = re.compile(r" (object )?at 0x[0-9a-f]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a measurement's process ended: exit status (negative: signal), None when it is lost.
+OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""Signals that come from outside: a process that breaks down ends itself with others."""
 
-    `overdue`: it was ended because the measurement's limit was over.
-    """
+_NO_SPACE = "No space left on device"
 
-    status: int | None
-    overdue: bool = False
+
+def killed(ending: Ending) -> bool:
+    """Whether it was ended from outside, or lost with its launcher: that is no result."""
+    if ending.overdue:
+        return False
+    return ending.status is None or -ending.status in OUTSIDE
 
 
 def failure_of(
@@ -44,7 +48,10 @@ def failure_of(
             f"the measurement did not end within its limit of {plan.limit:g} s",
             "Read the engine's log; raise timeouts.measurement or lower workload.requests.",
         )
-    return _errors(requests) or _ended(requests, ending, plan.log, offset)
+    ended = _ended(requests, ending, plan.log, offset)
+    if killed(ending) or (ended and ended.kind is FailureKind.DISK):
+        return ended  # and what failed before, it may have failed for that
+    return _errors(requests) or ended
 
 
 def _errors(requests: Sequence[Request]) -> Failure | None:
@@ -77,9 +84,17 @@ def _ended(requests: Sequence[Request], ending: Ending, log: Path, offset: int) 
         return _proved(log, offset, FailureKind.CONFIG, message, advice)
     if ending.status == 0:
         message = "genai-bench ended without sending a request"
+    elif ending.error:
+        message = f"the measurement cannot be made: {ending.error}"
     else:
         message = f"genai-bench {_how(ending.status)} after {len(requests)} requests"
-    return _proved(log, offset, FailureKind.CRASH, message, "Read the benchmark's log.")
+    found = _proved(log, offset, FailureKind.CRASH, message, "Read the benchmark's log.")
+    if ending.status == FULL or _NO_SPACE in (found.text or ""):
+        advice = advice_for(FailureKind.DISK)
+        return replace(
+            found, kind=FailureKind.DISK, message=f"the disk is full: {message}", advice=advice
+        )
+    return replace(found, transient=killed(ending))
 
 
 def _how(status: int | None) -> str:

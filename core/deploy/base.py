@@ -46,7 +46,16 @@ class Running(Protocol):
 
     @property
     def fault(self) -> Failure | None:
-        """Why it ended, when that was not the engine's doing and so is not in its log."""
+        """Why it ended, when that is certain and not the engine's doing: removed, killed."""
+        ...
+
+    @property
+    def presumed(self) -> Failure | None:
+        """Why it may have ended, when nobody watched: what its log proves is better."""
+        ...
+
+    async def activity(self) -> float | None:
+        """A number that grows while it works: CPU seconds and MiB read; None: not known."""
         ...
 
     async def wait(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.store.connection import connect
 
+_FORGOTTEN, _AHEAD = 3600.0, 5.0  # seconds
 _PATIENCE = 1.0  # seconds that a sign of life is worth waiting for; the next one comes soon
 
 
@@ -32,4 +33,7 @@ async def heartbeat(database: Path, console: str) -> None:
             " ON CONFLICT (id) DO UPDATE SET seen = excluded.seen",
             (console, now),
         )
-        await db.execute("DELETE FROM consoles WHERE seen < ?", (now - 3600,))
+        # Those from the future are of a clock that was set back.
+        await db.execute(
+            "DELETE FROM consoles WHERE seen < ? OR seen > ?", (now - _FORGOTTEN, now + _AHEAD)
+        )

@@ -44,6 +44,7 @@ def _measured(name: str, kind: Kind = Kind.NUMBER) -> Column:
 COLUMNS: Mapping[str, Column] = {
     "number": Column("e.number"),
     "state": Column("e.state", Kind.STATE),
+    "engine": Column("e.engine", Kind.TEXT),
     "baseline": Column("e.baseline", Kind.TRUTH),
     "score": Column("e.score"),
     "slo": Column("e.feasible", Kind.VERDICT),

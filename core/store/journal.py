@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import aiosqlite
 
 from core.metrics import Measurement
 from core.store.connection import connect
@@ -122,9 +124,11 @@ class Journal(Requests):
     # experiments
 
     async def add_experiment(
-        self, task: str, number: int, configuration: Configuration, *, baseline: bool, reason: str
-    ) -> bool:
-        """Write an experiment down before it is tried.
+        self, task: str, number: int, configuration: Configuration, *, baseline: bool, reason: str,
+        loads: Mapping[str, int] | None = None,
+    ) -> bool:  # fmt: skip
+        """Write an experiment down before it is tried; `loads`: where the search for the best
+        load of a scenario begins.
 
         False, with nothing written, when another took its number: `number` tells how many
         there were when this configuration was chosen.
@@ -132,14 +136,16 @@ class Journal(Requests):
         async with self.transaction() as db:
             if await next_number(db, task) != number:
                 return False
-            await experiment(db, task, number, configuration, reason, baseline=baseline)
+            await experiment(
+                db, task, number, configuration, reason, baseline=baseline, loads=loads
+            )
             await update(db, "tasks", {"id": task}, {"note": reason})
         return True
 
     async def experiments(self, task: str) -> tuple[ExperimentView, ...]:
         """Every experiment by its number, without its starts and measurements."""
         query = "SELECT * FROM experiments WHERE task = ? ORDER BY number"
-        return experiment_views(await self.rows(query, task), [], [], [])
+        return experiment_views(await self.rows(query, task), [], [], [], [])
 
     async def set_experiment(
         self, task: str, number: int, state: ExperimentState, *,
@@ -185,21 +191,31 @@ class Journal(Requests):
             await delete(db, "leases", named)
             await event(db, f"start.{state}", key.task, key.number, {"attempt": key.attempt})
 
-    async def interrupt_open(self, task: str | None = None) -> None:
-        """End what a dead or leaving runner left open: starts, and experiments in progress."""
-        now, mine = time.time(), "" if task is None else " AND task = ?"
-        named = () if task is None else (task,)
+    async def interrupt_open(self, task: str | None = None, spare: StartKey | None = None) -> None:
+        """End what a dead or leaving runner left open: starts, and experiments in progress.
+
+        `spare`: the one whose experiment is gone on with.
+        """
+        now, where, named = time.time(), "", tuple[object, ...]()
+        if task is not None:
+            where, named = " AND task = ?", (task,)
+        if spare is not None:
+            where += " AND NOT (task = ? AND number = ?)"
+            named += (spare.task, spare.number)
         active = "('preparing', 'starting', 'ready', 'benchmarking')"
         async with self.transaction() as db:
             for statement, values in (
-                (f"UPDATE phases SET ended = ? WHERE ended IS NULL{mine}", (now,)),
-                (f"DELETE FROM leases WHERE 1{mine}", ()),
+                (f"UPDATE phases SET ended = ? WHERE ended IS NULL{where}", (now,)),
+                (f"DELETE FROM leases WHERE 1{where}", ()),
                 (
                     "UPDATE starts SET state = 'interrupted', ended = ?"
-                    f" WHERE state = 'running'{mine}",
+                    f" WHERE state = 'running'{where}",
                     (now,),
                 ),
-                (f"UPDATE experiments SET state = 'interrupted' WHERE state IN {active}{mine}", ()),
+                (
+                    f"UPDATE experiments SET state = 'interrupted' WHERE state IN {active}{where}",
+                    (),
+                ),
             ):
                 await db.execute(statement, (*values, *named))
             await event(db, "interrupted", task, None, {})
@@ -265,9 +281,12 @@ class Journal(Requests):
             "scenario": data.scenario, "concurrency": data.concurrency, "attempt": key.attempt,
             "purpose": data.purpose, "turn": data.turn,
         }  # fmt: skip
-        async with self.transaction() as db:
+
+        async def write(db: aiosqlite.Connection) -> None:
             await insert(db, "measurements", fields)
             await event(db, "measurement", key.task, key.number, detail)
+
+        await self.surely(write)
 
     # the machine, consoles, anything else
 
@@ -288,6 +307,14 @@ class Journal(Requests):
         """When a console last gave a sign of life; 0 for never."""
         return float((await self.rows("SELECT MAX(seen) FROM consoles"))[0][0] or 0)
 
-    async def event(self, kind: str, task: str | None = None, **detail: object) -> None:
+    async def ruled_out(self, task: str) -> frozenset[tuple[int | None, str]]:
+        """Causes that were written down: the experiment that failed, and the kind of failure."""
+        query = "SELECT number, detail FROM events WHERE kind = 'configurations.ruled_out'"
+        rows = await self.rows(f"{query} AND task = ?", task)
+        return frozenset((row["number"], json.loads(row["detail"])["cause"]) for row in rows)
+
+    async def event(
+        self, kind: str, task: str | None = None, number: int | None = None, **detail: object
+    ) -> None:
         async with self.transaction() as db:
-            await event(db, kind, task, None, detail)
+            await event(db, kind, task, number, detail)

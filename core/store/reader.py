@@ -8,15 +8,18 @@ import json
 import sqlite3
 from array import array
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
 
 from core.paths import Home
 from core.store import results
-from core.store.connection import connect
+from core.store.connection import connect, frozen
+from core.store.expected import expecting
+from core.store.faults import Unwritable, plainly
 from core.store.gpus import GpuCount
 from core.store.lock import runner_status
 from core.store.mark import MARK
@@ -58,9 +61,14 @@ _WITH_DONE = _TASKS.format(done=_DONE)
 _PARTS = (
     ("experiments", "number"),
     ("starts", "number, attempt"),
-    ("phases", "started, rowid"),
+    ("phases", "rowid"),
     ("measurements", "id"),
 )
+_RULED_OUT = """SELECT number, SUM(json_extract(detail, '$.count')) AS count FROM events
+    WHERE kind = 'configurations.ruled_out' AND number IS NOT NULL AND task = :task"""
+MACHINE = "machine"
+"""The kind of the event that names the GPUs which a task begins on."""
+
 _SOME = " AND number IN (SELECT value FROM json_each(:numbers))"
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -77,6 +85,8 @@ class Reader:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._db: aiosqlite.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._frozen = False
         self._stack = AsyncExitStack()
         self._version: int | None = None
         # Coroutines share the connection, and so its transaction.
@@ -101,7 +111,8 @@ class Reader:
             db = await self._connected()
             if db is None:
                 return False
-            rows = list(await db.execute_fetchall("PRAGMA data_version"))
+            with plainly(self._home.database):
+                rows = list(await db.execute_fetchall("PRAGMA data_version"))
         version, self._version = self._version, int(rows[0][0])
         return version != self._version
 
@@ -153,7 +164,9 @@ class Reader:
             view = task_view(rows[0])
             numbers = [number for number in (standing.busy, view.best) if number is not None]
             parts = await _parts(db, {"task": task, "numbers": json.dumps(numbers)})
-        shown = {one.number: one for one in experiment_views(*parts)}
+            shown = {one.number: one for one in experiment_views(*parts)}
+            if standing.busy in shown:
+                shown[standing.busy] = await expecting(db, task, shown[standing.busy])
         return Overview(
             view,
             busy=None if standing.busy is None else shown.get(standing.busy),
@@ -190,7 +203,24 @@ class Reader:
             if db is None:
                 return None
             parts = await _parts(db, {"task": task, "numbers": json.dumps([number])})
-        return next(iter(experiment_views(*parts)), None)
+            view = next(iter(experiment_views(*parts)), None)
+            return await expecting(db, task, view) if view else None
+
+    async def experiments(self, task: str, numbers: Sequence[int]) -> tuple[ExperimentView, ...]:
+        """Those of some numbers, with their starts and measurements, in the order of numbers."""
+        if not numbers:
+            return ()
+        async with self._moment() as db:
+            if db is None:
+                return ()
+            parts = await _parts(db, {"task": task, "numbers": json.dumps(list(numbers))})
+        return await asyncio.to_thread(experiment_views, *parts)
+
+    async def machines(self) -> dict[str, tuple[str, ...]]:
+        """By task: the names of the GPUs that it ran on, none for the CPU; as it first began."""
+        query = "SELECT task, detail FROM events WHERE kind = :kind ORDER BY id DESC"
+        rows = await self._rows(query, {"kind": MACHINE})
+        return {row["task"]: tuple(json.loads(row["detail"])["gpus"]) for row in rows}
 
     async def points(self, task: str) -> tuple[Point, ...]:
         """Every experiment of a task as plots need it, by number."""
@@ -206,6 +236,11 @@ class Reader:
         """GPUs and containers as the runner last saw them; empty while it keeps none."""
         rows = {row["key"]: row for row in await self._rows("SELECT * FROM live")}
         return live_view(rows)
+
+    async def presets(self) -> dict[str, str]:
+        """The texts of the stored presets, by name."""
+        rows = await self._rows("SELECT name, data FROM presets ORDER BY name")
+        return {row["name"]: row["data"] for row in rows}
 
     async def reply(self, command: int) -> tuple[bool, str, str | None]:
         """(done, reply, error) of a command that was asked."""
@@ -252,8 +287,9 @@ class Reader:
                 yield None
                 return
             try:
-                await db.execute("BEGIN")
-                yield db
+                with plainly(self._home.database):
+                    await db.execute("BEGIN")
+                    yield db
             finally:
                 # A cancelled await leaves its statement queued; this one runs after it.
                 with contextlib.suppress(sqlite3.OperationalError):
@@ -261,31 +297,61 @@ class Reader:
 
     async def _connected(self) -> aiosqlite.Connection | None:
         """The connection; None while no runner has made the journal yet."""
-        if self._db is None and self._home.database.exists():
-            async with AsyncExitStack() as stack:
-                db = await stack.enter_async_context(
-                    connect(self._home.database, owner=False, patience=_PATIENCE)
-                )
-                version = await found_version(db)
-                if version == 0 or (version < VERSION and not await brought_up(self._home)):
-                    return None
-                await db.create_function("gpus_of", 2, self._gpus, deterministic=True)
-                self._stack.push_async_exit(stack.pop_all())
-                self._db = db
+        file = _identity(self._home.database)
+        if self._db is not None and (self._frozen or file != self._file):
+            # A damaged journal was kept aside, or it may be possible to write again.
+            await self._stack.aclose()
+            self._db = self._version = None
+        if self._db is None and file is not None:
+            await self._connect(file)
         return self._db
+
+    async def _connect(self, file: tuple[int, int]) -> None:
+        async with AsyncExitStack() as stack:
+            db, still = await self._opened(stack)
+            version = await found_version(db)
+            if version == 0 or (version < VERSION and not await brought_up(self._home)):
+                return
+            await db.create_function("gpus_of", 2, self._gpus, deterministic=True)
+            self._stack.push_async_exit(stack.pop_all())
+            self._db, self._file, self._frozen = db, file, still
+
+    async def _opened(self, stack: AsyncExitStack) -> tuple[aiosqlite.Connection, bool]:
+        """Readers share a file, too. Where it cannot be made, the journal is read as it lies."""
+        path = self._home.database
+        try:
+            opened = connect(path, owner=False, patience=_PATIENCE)
+            return await stack.enter_async_context(opened), False
+        except Unwritable:
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise
+            return await stack.enter_async_context(frozen(path)), True
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of its name; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 async def _parts(
     db: aiosqlite.Connection, values: Mapping[str, object]
-) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
-    """Experiments, starts, phases and measurements: of `numbers` where they are given."""
+) -> tuple[list[Row], list[Row], list[Row], list[Row], list[Row]]:
+    """Experiments, starts, phases, measurements and what the failures ruled out: of `numbers`
+    where they are given.
+    """
     some = _SOME if "numbers" in values else ""
     found = [
         await fetch(db, f"SELECT * FROM {table} WHERE task = :task{some} ORDER BY {order}", values)
         for table, order in _PARTS
     ]
     experiments, starts, phases, measured = found
-    return experiments, starts, phases, measured
+    ruled_out = await fetch(db, f"{_RULED_OUT}{some} GROUP BY number", values)
+    return experiments, starts, phases, measured, ruled_out
 
 
 def _keep(kept: OrderedDict[_K, _V], key: _K, value: _V, most: int) -> None:

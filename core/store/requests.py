@@ -108,6 +108,22 @@ class Requests(Writer):
         found = await self.rows("SELECT key FROM experiments WHERE task = ?", task)
         return frozenset(row["key"] for row in found)
 
+    async def set_preset(self, name: str, data: str, *, replace: bool) -> bool:
+        """Store a preset; False, with nothing written, when its name is taken."""
+        on = "DO UPDATE SET data = excluded.data" if replace else "DO NOTHING"
+        async with self.transaction() as db:
+            cursor = await db.execute(
+                f"INSERT INTO presets (name, data) VALUES (?, ?) ON CONFLICT (name) {on}",
+                (name, data),
+            )
+        return bool(cursor.rowcount)
+
+    async def remove_preset(self, name: str) -> bool:
+        """Forget a stored preset; False when there was none."""
+        async with self.transaction() as db:
+            cursor = await db.execute("DELETE FROM presets WHERE name = ?", (name,))
+        return bool(cursor.rowcount)
+
     async def skipped_since(self, task: str, at: float) -> int | None:
         """The number of an experiment that was cancelled at or after a moment."""
         found = await self.rows(
@@ -117,6 +133,16 @@ class Requests(Writer):
             at,
         )
         return int(found[0]["number"]) if found else None
+
+    async def left_since(self, task: str, at: float) -> tuple[str, ...]:
+        """What starts that ended since a moment could not remove, and how a person does."""
+        found = await self.rows(
+            "SELECT detail FROM events WHERE task = ? AND kind IN ('start.ended', 'gpu.held')"
+            " AND at >= ? ORDER BY id",
+            task,
+            at,
+        )
+        return tuple(one for row in found for one in json.loads(row["detail"]).get("left") or ())
 
     async def claim_hook(self, task: str) -> bool:
         """Whether this end of a task was not told to its hook before; it counts as told now."""

@@ -34,8 +34,8 @@ WINDOW = (
 
 TOTAL = "SELECT COUNT(*) AS total FROM experiments WHERE task = :task"
 
-POINTS = f"""SELECT e.number, e.state, e.baseline, e.engine, e.parameters, e.score, e.feasible,
-    e.ended, m.throughput, m.ttft_p95, m.tpot_p95, m.e2e_p95, m.concurrency
+POINTS = f"""SELECT e.number, e.state, e.baseline, e.parameters, e.score, e.feasible,
+    e.ended, m.throughput, m.ttft_p95, m.tpot_p95, m.e2e_p95, m.concurrency, e.engine
     FROM experiments e{_MEASURED} WHERE e.task = :task ORDER BY e.number"""
 """What makes a Point, in the order of its fields."""
 
@@ -159,7 +159,7 @@ def points(rows: list[Row], gpus: GpuCount) -> tuple[Point, ...]:
 
 
 def _point(row: Row, gpus: GpuCount) -> Point:
-    number, state, baseline, engine, text, score, feasible, ended, throughput, *others = row
+    number, state, baseline, text, score, feasible, ended, throughput, *others = row
     flags = json.loads(text)
     return Point(
         number,
@@ -170,7 +170,7 @@ def _point(row: Row, gpus: GpuCount) -> Point:
         None if feasible is None else bool(feasible),
         ended,
         throughput,
-        None if throughput is None else throughput / gpus.of(engine, flags),
+        None if throughput is None else throughput / gpus.of(row["engine"], flags),
         *others,
     )
 
@@ -178,6 +178,7 @@ def _point(row: Row, gpus: GpuCount) -> Point:
 def _common(row: Row) -> dict[str, Any]:
     return {
         "number": row["number"],
+        "engine": row["engine"],
         "state": ExperimentState(row["state"]),
         "baseline": bool(row["baseline"]),
         "parameters": json.loads(row["parameters"]),

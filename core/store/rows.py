@@ -195,9 +195,11 @@ def task_view(row: Row) -> TaskView:
 
 
 def experiment_views(
-    experiments: list[Row], starts: list[Row], phases: list[Row], measured: list[Row]
-) -> tuple[ExperimentView, ...]:
+    experiments: list[Row], starts: list[Row], phases: list[Row], measured: list[Row],
+    ruled_out: list[Row],
+) -> tuple[ExperimentView, ...]:  # fmt: skip
     """Each experiment with what belongs to it; each of the lists in the order to be shown."""
+    counts = {row["number"]: row["count"] for row in ruled_out}
     of_start: dict[tuple[int, int], list[Row]] = {}
     for row in phases:
         of_start.setdefault((row["number"], row["attempt"]), []).append(row)
@@ -209,7 +211,12 @@ def experiment_views(
     for row in measured:
         found.setdefault(row["number"], []).append(measurement_view(row))
     return tuple(
-        _experiment(row, tuple(started.get(row["number"], ())), tuple(found.get(row["number"], ())))
+        _experiment(
+            row,
+            tuple(started.get(row["number"], ())),
+            tuple(found.get(row["number"], ())),
+            counts.get(row["number"], 0),
+        )
         for row in experiments
     )
 
@@ -228,9 +235,10 @@ def _start(row: Row, phases: list[Row]) -> StartView:
 
 
 def _experiment(
-    row: Row, starts: tuple[StartView, ...], measured: tuple[MeasurementView, ...]
-) -> ExperimentView:
-    plain = ("number", "score", "reason", "started", "ended", "chosen")
+    row: Row, starts: tuple[StartView, ...], measured: tuple[MeasurementView, ...],
+    ruled_out: int | None,
+) -> ExperimentView:  # fmt: skip
+    plain = ("number", "engine", "score", "reason", "started", "ended", "chosen")
     return ExperimentView(
         **{name: row[name] for name in plain},
         state=ExperimentState(row["state"]),
@@ -241,4 +249,6 @@ def _experiment(
         starts=starts,
         measurements=measured,
         confirmed=confirmed_of(row["confirmed"]),
+        ruled_out=ruled_out if row["failure"] else 0,
+        loads=json.loads(row["loads"] or "{}"),
     )

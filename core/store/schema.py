@@ -6,7 +6,7 @@ import aiosqlite
 
 from core.values import AutotunerError
 
-VERSION = 2
+VERSION = 4
 
 METRICS = ("ttft", "tpot", "e2e")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99")
@@ -28,6 +28,10 @@ CREATE TABLE measurements (
     FOREIGN KEY (task, number, attempt) REFERENCES starts (task, number, attempt)
 );"""
 
+_RULED_OUT = """
+CREATE INDEX events_ruled_out ON events (task, number)
+    WHERE kind = 'configurations.ruled_out';"""
+
 _TABLES = f"""
 CREATE TABLE schema_version (version INTEGER NOT NULL);
 CREATE TABLE tasks (
@@ -41,7 +45,7 @@ CREATE TABLE experiments (
     task TEXT NOT NULL REFERENCES tasks (id), number INTEGER NOT NULL, key TEXT NOT NULL,
     engine TEXT NOT NULL, parameters TEXT NOT NULL, baseline INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', score REAL, feasible INTEGER,
-    chosen INTEGER, failure TEXT, started REAL, ended REAL, confirmed TEXT,
+    chosen INTEGER, failure TEXT, started REAL, ended REAL, confirmed TEXT, loads TEXT,
     PRIMARY KEY (task, number), UNIQUE (task, key)
 );
 CREATE TABLE starts (
@@ -62,6 +66,7 @@ CREATE TABLE events (
     number INTEGER, detail TEXT NOT NULL DEFAULT '{{}}'
 );
 CREATE INDEX events_by_task ON events (task, id);
+{_RULED_OUT}
 CREATE TABLE live (key TEXT PRIMARY KEY, at REAL NOT NULL, data TEXT NOT NULL);
 CREATE TABLE consoles (id TEXT PRIMARY KEY, seen REAL NOT NULL);
 CREATE TABLE commands (
@@ -93,7 +98,13 @@ ALTER TABLE measurements RENAME TO measurements_1;
 INSERT INTO measurements ({_OLD}) SELECT {_OLD} FROM measurements_1;
 DROP TABLE measurements_1;
 """,
+    _RULED_OUT,
+    "ALTER TABLE experiments ADD COLUMN loads TEXT;",
 )
+
+
+class Newer(AutotunerError):
+    """A newer program wrote this database: this one cannot do anything with it."""
 
 
 async def found_version(connection: aiosqlite.Connection) -> int:
@@ -106,10 +117,10 @@ async def found_version(connection: aiosqlite.Connection) -> int:
 
 
 async def refuse_newer(connection: aiosqlite.Connection) -> int:
-    """The version, or AutotunerError when a newer program wrote this database."""
+    """The version, or Newer when a newer program wrote this database."""
     version = await found_version(connection)
     if version > VERSION:
-        raise AutotunerError(
+        raise Newer(
             f"the journal has version {version}, this program knows up to {VERSION}; "
             "use the newer autotuner-tui, or another AUTOTUNER_HOME"
         )
@@ -122,8 +133,16 @@ async def migrate(connection: aiosqlite.Connection) -> None:
     if version == VERSION:
         return
     await connection.execute_fetchall("PRAGMA journal_mode = WAL")
-    made = "".join(_STEPS[version - 1 :]) if version else _TABLES
-    await connection.executescript(
+    await connection.executescript(_script("".join(_STEPS[version - 1 :])) if version else new())
+
+
+def new() -> str:
+    """What makes an empty database a journal without rows."""
+    return _script(_TABLES)
+
+
+def _script(made: str) -> str:
+    return (
         f"BEGIN IMMEDIATE; {made} DELETE FROM schema_version;"
         f" INSERT INTO schema_version VALUES ({VERSION}); COMMIT;"
     )

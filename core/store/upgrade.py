@@ -5,7 +5,7 @@ from __future__ import annotations
 from core import __version__
 from core.paths import Home
 from core.store.connection import connect
-from core.store.lock import RunnerLock, runner_status
+from core.store.lock import borrowed, runner_status
 from core.values import AutotunerError
 
 
@@ -16,7 +16,7 @@ async def brought_up(home: Home) -> bool:
     """
     runner = runner_status(home.lock)
     if not runner.alive:
-        with RunnerLock(home.lock, __version__):
+        with borrowed(home.lock):
             async with connect(home.database, owner=True):
                 return True
     if runner.version not in {None, __version__}:

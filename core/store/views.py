@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.gpu import Gpu
 from core.metrics import Measurement
 from core.values import (
+    Configuration,
     Event,
     ExperimentState,
     Failure,
@@ -90,6 +92,11 @@ class TaskView:
     note: str = ""  # one line: why this configuration is tried now
     expected: float | None = None  # epoch seconds: when it will have ended, as far as is known
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Those that are compared; `engine` names them all."""
+        return tuple(self.engine.split(", "))
+
 
 @dataclass(frozen=True, slots=True)
 class PhaseView:
@@ -107,7 +114,11 @@ class PhaseView:
 
 @dataclass(frozen=True, slots=True)
 class StartView:
-    """One launch of an experiment. `state` is running, stopped, failed or interrupted."""
+    """One launch of an experiment. `state` is running, stopped, failed or interrupted.
+
+    `expected`: of a start that is not ready yet, the median seconds of each phase in earlier
+    starts of its task; empty where there were none.
+    """
 
     attempt: int
     reason: StartReason
@@ -118,6 +129,7 @@ class StartView:
     pid: int | None = None
     failure: Failure | None = None
     phases: tuple[PhaseView, ...] = ()
+    expected: Mapping[Phase, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +150,9 @@ class ExperimentView:
     """One configuration of a task with everything measured on it.
 
     `score` is in the objective's unit, None for a failure. `chosen` indexes the measurement
-    that gave the score.
+    that gave the score. `loads`: where its strategy expects the best load of a scenario.
+    `ruled_out`: how many others share its fate and are not started; None
+    when they are too many to count.
     """
 
     number: int
@@ -155,6 +169,13 @@ class ExperimentView:
     measurements: tuple[MeasurementView, ...] = ()
     chosen: int | None = None
     confirmed: ConfirmedView | None = None
+    ruled_out: int | None = 0
+    engine: str = ""
+    loads: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> Configuration:
+        return Configuration.of(self.engine, self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +267,7 @@ class ResultRow:
     ended: float | None = None
     gpus: int = 1
     measured: MeasurementView | None = None
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +299,7 @@ class Point:
     tpot_p95: float | None = None
     e2e_p95: float | None = None
     concurrency: int | None = None
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

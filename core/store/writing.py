@@ -7,12 +7,18 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiosqlite
 
-from core.values import Configuration, ExperimentState
+from core.store import faults, reserve
+from core.values import AutotunerError, Configuration, ExperimentState
+
+_LOCKED_SECONDS = 600.0
+# A copy that somebody makes of the journal, or a shell on it, ends; what was measured meanwhile
+# is not given up for it.
 
 
 class Writer:
@@ -39,30 +45,69 @@ class Writer:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Of its own, or part of the one that `together` began."""
+        """Of its own, or part of the one that `together` began.
+
+        Raises the errors of `core.store.faults`. After DiskFull there is room for a few more
+        writes, if there was a reserve.
+        """
         if self._inside():
             yield self._db
             return
         async with self._turn:
             try:
-                await self._db.execute("BEGIN IMMEDIATE")
+                await self._begin()
                 yield self._db
                 await self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 # A cancelled await leaves its statement queued; this one runs after it.
                 with contextlib.suppress(sqlite3.OperationalError):
                     await self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error) and (plain := await self._told(error)):
+                    raise plain from error
                 raise
+
+    async def surely(self, write: Callable[[aiosqlite.Connection], Awaitable[None]]) -> None:
+        """One transaction that has to be kept: tried again with the room of the reserve."""
+        try:
+            async with self.transaction() as db:
+                await write(db)
+        except faults.DiskFull:
+            async with self.transaction() as db:
+                await write(db)
 
     async def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """What a query finds, in no transaction of somebody else's."""
         if self._inside():
             return list(await self._db.execute_fetchall(query, values))
         async with self._turn:
-            return list(await self._db.execute_fetchall(query, values))
+            try:
+                return list(await self._db.execute_fetchall(query, values))
+            except sqlite3.Error as error:
+                if plain := await self._told(error):
+                    raise plain from error
+                raise
 
     def _inside(self) -> bool:
         return self._holder is not None and self._holder is asyncio.current_task()
+
+    async def _begin(self) -> None:
+        deadline = time.monotonic() + _LOCKED_SECONDS
+        while True:
+            try:
+                await self._db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not faults.locked(error) or time.monotonic() > deadline:
+                    raise
+
+    async def _told(self, error: sqlite3.Error) -> AutotunerError | None:
+        """What an error means; a full disk is given the reserve."""
+        listed = await self._db.execute_fetchall("PRAGMA database_list")
+        path = Path(next(iter(listed))[2])
+        plain = faults.told(error, path)
+        if isinstance(plain, faults.DiskFull):
+            reserve.release(path.parent)
+        return plain
 
 
 async def insert(db: aiosqlite.Connection, table: str, fields: Mapping[str, object]) -> None:
@@ -120,12 +165,14 @@ async def experiment(
     reason: str,
     *,
     baseline: bool,
+    loads: Mapping[str, int] | None = None,
 ) -> None:
     """A new experiment and its event."""
     fields = {
         "task": task, "number": number, "key": configuration.key,
         "engine": configuration.engine, "parameters": json.dumps(configuration.parameters),
         "baseline": baseline, "state": ExperimentState.PENDING, "reason": reason,
+        "loads": json.dumps(dict(loads)) if loads else None,
     }  # fmt: skip
     await insert(db, "experiments", fields)
     await event(db, "experiment.pending", task, number, configuration.parameters)

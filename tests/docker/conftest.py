@@ -168,3 +168,11 @@ def gpu_bench(gpu_machine: Machine, gpu_image: str, tmp_path: Path) -> Iterator[
 def stored() -> Image:
     """An image for a registry: busybox, and a layer of four megabytes; never the same twice."""
     return Image((busybox(), archive({"filler": os.urandom(4_000_000)})), ("/bin/busybox",))
+
+
+@pytest.fixture
+def fragile(gpu_machine: Machine) -> Iterator[Machine]:
+    """A daemon that a test may end; it runs again afterwards."""
+    yield gpu_machine
+    if gpu_machine.process is None or gpu_machine.process.poll() is not None:
+        gpu_machine.start()

@@ -68,8 +68,21 @@ class Machine:
 
     def stop(self) -> None:
         """As an administrator does; its containers end with it."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As a crash does; its containers live until it comes back."""
+        containerd = Path("/proc", (self.folder / "exec/containerd/containerd.pid").read_text())
+        self._end(signal.SIGKILL)
+        # It dies with the daemon. The next daemon would take a zombie of it for a living one.
+        deadline = time.monotonic() + _SECONDS
+        while containerd.exists():
+            assert time.monotonic() < deadline, containerd
+            time.sleep(0.1)
+
+    def _end(self, number: signal.Signals) -> None:
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         self.process.wait(_SECONDS)
 
 

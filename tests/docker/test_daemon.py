@@ -9,7 +9,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +32,7 @@ async def failure_at(host: str) -> Failure:
 async def test_no_daemon(tmp_path: Path):
     failure = await failure_at(f"unix://{tmp_path}/docker.sock")
     assert failure.kind == "docker"
+    assert failure.transient
     assert f"{tmp_path}/docker.sock" in failure.message
 
 
@@ -41,6 +41,7 @@ async def test_docker_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.
     failure = await failure_at(f"unix://{tmp_path}/docker.sock")
     assert failure.kind == "docker"
     assert "not installed" in failure.message
+    assert not failure.transient
     assert "deploy: process" in failure.advice
 
 
@@ -50,6 +51,7 @@ async def test_a_socket_that_a_dead_daemon_left(tmp_path: Path):
     failure = await failure_at(f"unix://{tmp_path}/docker.sock")
     assert failure.kind == "docker"
     assert "not running" in failure.message
+    assert failure.transient
 
 
 async def test_a_daemon_of_another_machine():
@@ -87,7 +89,8 @@ def test_a_user_who_may_not_use_docker():
         "from core.deploy.base import StartError\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "try: Daemon(sys.argv[1]).call(lambda client: client.ping())\n"
-        "except StartError as error: print(error.failure.kind, error.failure.advice)\n"
+        "except StartError as error:\n"
+        "    print(error.failure.kind, error.failure.transient, error.failure.advice)\n"
     )
     path = Daemon().path()
     assert Path(path).stat().st_mode & 0o007 == 0, "anybody may use this daemon"
@@ -97,16 +100,8 @@ def test_a_user_who_may_not_use_docker():
         timeout=SECONDS,
     )  # fmt: skip
     assert told.stderr == ""
-    assert told.stdout.startswith("permission ")
+    assert told.stdout.startswith("permission False ")
     assert "group docker" in told.stdout
-
-
-@pytest.fixture
-def fragile(gpu_machine: Machine) -> Iterator[Machine]:
-    """A daemon that a test may stop; it runs again afterwards."""
-    yield gpu_machine
-    if gpu_machine.process is None or gpu_machine.process.poll() is not None:
-        gpu_machine.start()
 
 
 async def test_a_restarted_daemon_is_told_from_a_crash(fragile: Machine, gpu_bench: Bench):
@@ -120,6 +115,7 @@ async def test_a_restarted_daemon_is_told_from_a_crash(fragile: Machine, gpu_ben
     assert running.fault is not None
     assert running.fault.kind == "docker"
     assert "daemon was stopped" in running.fault.message
+    assert running.fault.transient
     assert gpu_bench.log.read_text() == "up\nbye\n"
     assert (await running.stop(5)).left == ()
     assert gpu_bench.containers() == []

@@ -80,6 +80,7 @@ async def test_an_image_that_nobody_has(bench: Bench, stored: Image):
             await bench.start(bench.spec("true", image=name))
     failure = caught.value.failure
     assert failure.kind == "image"
+    assert not failure.transient
     assert name in failure.message
     assert "manifest unknown" in (failure.text or "")
     assert failure.advice
@@ -90,6 +91,7 @@ async def test_a_registry_that_is_not_there(bench: Bench):
     with pytest.raises(StartError) as caught:
         await pull("127.0.0.1:1/engine:ok", quiet, SECONDS, bench.daemon)
     assert caught.value.failure.kind == "image"
+    assert caught.value.failure.transient
     assert "connection refused" in (caught.value.failure.text or "")
     assert "docker load" in caught.value.failure.advice
 
@@ -123,12 +125,30 @@ async def test_a_pull_has_a_limit_even_when_nothing_comes(bench: Bench, stored: 
     assert caught.value.failure.kind == "image"
 
 
+async def test_a_daemon_that_dies_while_it_pulls(stored: Image):
+    with machine() as dying, Registry(stored, pause=0.2) as registry:
+        halfway = asyncio.Event()
+
+        async def progress(done: int, total: int | None) -> None:
+            if done:
+                halfway.set()
+
+        name = f"{registry.address}/engine:ok"
+        pulling = asyncio.create_task(pull(name, progress, SECONDS, dying.daemon()))
+        await asyncio.wait_for(halfway.wait(), SECONDS)
+        await asyncio.to_thread(dying.kill)
+        with pytest.raises(StartError) as caught:
+            await pulling
+    assert caught.value.failure.transient
+
+
 async def test_a_disk_that_is_too_small(stored: Image, tmp_path: Path):
     with machine("--storage-driver", "vfs", memory="6m") as small, Registry(stored) as registry:
         bench = Bench(small.daemon(), f"{registry.address}/engine:ok", tmp_path, "none")
         with pytest.raises(StartError) as caught:
             await bench.start(bench.spec("true"))
         assert caught.value.failure.kind == "disk"
+        assert not caught.value.failure.transient
         assert "no space left on device" in (caught.value.failure.text or "")
         assert "docker system prune" in caught.value.failure.advice
         assert not present(bench.daemon, bench.image)

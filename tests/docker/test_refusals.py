@@ -27,6 +27,7 @@ async def test_a_port_that_another_container_has(bench: Bench):
         with pytest.raises(StartError) as caught:
             await bench.sh("sleep 600")
         assert caught.value.failure.kind == "port"
+        assert caught.value.failure.transient
         assert "already allocated" in (caught.value.failure.text or "")
     finally:
         await first.stop(0)
@@ -38,12 +39,14 @@ async def test_a_port_that_a_program_has(bench: Bench):
         holder.listen()
         failure = await refused(bench, "sleep", "600", port=holder.getsockname()[1])
     assert failure.kind == "port"
+    assert failure.transient
     assert "address already in use" in (failure.text or "")
 
 
 async def test_gpus_where_docker_has_none(bench: Bench):
     failure = await refused(bench, "sleep", "600", devices=("GPU-0",))
     assert failure.kind == "docker"
+    assert not failure.transient
     assert "could not select device driver" in (failure.text or "")
     assert "nvidia-container-toolkit" in failure.advice
 
@@ -81,4 +84,5 @@ async def test_a_task_that_docker_refuses(
 ):
     failure = await refused(bench, "sleep", "600", **options)
     assert failure.kind == kind
+    assert not failure.transient
     assert words in (failure.text or "")

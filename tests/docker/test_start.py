@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import socket
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from core.deploy.base import StartError
-from core.deploy.docker import attach, find
+from core.deploy.docker import find
 from core.values import Container, LaunchSpec
-from tests.docker.conftest import SECONDS, Bench, until
-
-ROOT = Path(__file__).parents[2]
+from tests.docker.conftest import Bench, until
 
 
 def free_port() -> int:
@@ -84,6 +78,7 @@ async def test_removed_by_hand_is_told_from_a_crash_and_leaves_nothing(bench: Be
     assert running.fault is not None
     assert running.fault.kind == "docker"
     assert "removed" in running.fault.message
+    assert running.fault.transient
     assert running.fault.advice
     assert bench.volumes() - before  # `docker rm -f` leaves them
     assert (await running.stop(5)).left == ()
@@ -175,50 +170,6 @@ async def test_it_is_found_by_its_labels(bench: Bench):
     assert (found.task, found.experiment, found.attempt) == ("1a2b3c4d", 2, 1)
     await running.stop(0)
     assert await find(bench.labels.home, bench.daemon) == ()
-
-
-_STARTER = """
-import asyncio, os, sys
-from pathlib import Path
-from core.deploy.docker import Daemon, Labels, start
-from core.values import Container, LaunchSpec
-
-async def quiet(done, total): pass
-
-async def main(image, home, log):
-    script = "n=0; while :; do echo $n; n=$((n+1)); sleep 0.02; done"
-    spec = LaunchSpec(("sh", "-c", script), container=Container(image, 1, network="none"))
-    labels = Labels(home, "1a2b3c4d", 2, 1)
-    await start(spec, {}, log, labels, progress=quiet, pull_limit=60)
-    while log.stat().st_size < 100:
-        await asyncio.sleep(0.01)
-    os._exit(0)
-
-asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
-"""
-
-
-async def test_who_comes_after_a_dead_runner_goes_on_where_its_log_ends(bench: Bench):
-    program: list[str | Path] = [
-        sys.executable,
-        "-c",
-        _STARTER,
-        bench.image,
-        bench.labels.home,
-        bench.log,
-    ]
-    given = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(program, env=given, check=True, timeout=SECONDS)
-    (found,) = await find(bench.labels.home, bench.daemon)
-    running = await attach(found.id, bench.log, bench.daemon)
-    before = bench.log.stat().st_size
-    await until(lambda: bench.log.stat().st_size > before + 100)
-    assert (await running.stop(0)).left == ()
-    numbers = [int(line) for line in bench.log.read_text().splitlines()]
-    assert numbers == list(range(len(numbers)))
-    assert bench.containers() == []
-    with pytest.raises(StartError, match="gone"):
-        await attach(found.id, bench.log, bench.daemon)
 
 
 async def test_a_name_that_is_taken_is_not_insisted_upon(

@@ -39,6 +39,17 @@ async def test_a_sweep_removes_a_home_and_nothing_else(bench: Bench, other: Benc
     assert bench.volumes() <= volumes
 
 
+async def test_a_sweep_spares_the_start_it_is_told_to(bench: Bench):
+    spec = bench.spec("sleep", "600", network="none")
+    kept = await bench.start(spec)
+    other = await bench.start(spec, labels=dataclasses.replace(bench.labels, attempt=11))
+    assert await sweep(bench.labels.home, 0, bench.daemon, spare=bench.labels) == ()
+    assert [box["Id"] for box in bench.containers()] == [kept.id]
+    assert kept.exit_code is None
+    await other.wait()
+    assert (await kept.stop(0)).left == ()
+
+
 async def test_only_ours_are_stopped_on_request(bench: Bench, other: Bench):
     ours = await bench.sh("sleep 600")
     foreign = await other.sh("sleep 600", network="none")

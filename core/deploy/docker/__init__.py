@@ -3,8 +3,9 @@
 Only a daemon of this machine can be used: ports are published on its loopback.
 """
 
+from core.deploy.docker.adopt import find_start
 from core.deploy.docker.census import snapshot
-from core.deploy.docker.create import attach, start
+from core.deploy.docker.create import start
 from core.deploy.docker.daemon import Daemon, Unreachable
 from core.deploy.docker.image import pull
 from core.deploy.docker.labels import Found, Labels
@@ -17,8 +18,8 @@ __all__ = [
     "Found",
     "Labels",
     "Unreachable",
-    "attach",
     "find",
+    "find_start",
     "pull",
     "snapshot",
     "start",

@@ -11,11 +11,11 @@ from docker import APIClient
 from docker.errors import APIError, DockerException
 from docker.types import DeviceRequest, Mount
 
-from core import settings
 from core.deploy.base import StartError
 from core.deploy.docker import faults
 from core.deploy.docker.daemon import Daemon
 from core.deploy.docker.ending import gone_all
+from core.deploy.docker.facts import known
 from core.deploy.docker.image import Progress, pull
 from core.deploy.docker.labels import Labels
 from core.deploy.docker.running import DockerRunning
@@ -27,7 +27,7 @@ _CONFLICT = 409
 
 # The log is read from the daemon, also again from its beginning: none of it may be rotated
 # away or dropped, whatever the daemon's own settings say.
-_LOG = {"type": "json-file", "config": {"max-size": "1t", "mode": "blocking"}}
+LOG = {"type": "json-file", "config": {"max-size": "1t", "mode": "blocking"}}
 
 
 async def start(
@@ -60,22 +60,6 @@ async def start(
     return DockerRunning(daemon, facts, log, volumes)
 
 
-async def attach(container: str, log: Path, daemon: Daemon | None = None) -> DockerRunning:
-    """A container that an earlier program started; `log` holds what that has copied so far.
-
-    Raises StartError when there is no such container any more.
-    """
-    daemon = daemon or Daemon()
-    try:
-        facts, volumes = await in_thread(
-            lambda: daemon.call(lambda client: _known(client, container))
-        )
-    except DockerException as error:
-        raise StartError(faults.of_start(error)) from None
-    have = log.stat().st_size if log.exists() else 0
-    return DockerRunning(daemon, facts, log, volumes, have)
-
-
 def _launched(
     daemon: Daemon,
     box: Container,
@@ -88,7 +72,7 @@ def _launched(
     def work(client: APIClient) -> tuple[dict[str, Any], tuple[str, ...]]:
         made = _created(client, _config(client, box, argv, environment, labels), labels.name)
         client.start(made)
-        return _known(client, made)
+        return known(client, made)
 
     try:
         return daemon.call(work)
@@ -122,9 +106,9 @@ def _config(
         port_bindings=published,
         ipc_mode=box.ipc,
         shm_size=box.shm_size,
-        mounts=[_mount(one) for one in box.mounts],
-        device_requests=_devices(box.devices),
-        log_config=_LOG,
+        mounts=[mount(one) for one in box.mounts],
+        device_requests=gpus(box.devices),
+        log_config=LOG,
     )
     return client.create_container_config(
         box.image,
@@ -138,7 +122,7 @@ def _config(
     )
 
 
-def _mount(written: str) -> Mount:
+def mount(written: str) -> Mount:
     """`SOURCE:TARGET[:ro|rw]`; a source that is no path names a volume."""
     source, target, *mode = written.split(":")
     # A bind mount of this kind is refused when its source is missing; `-v` would make it, as root.
@@ -146,37 +130,8 @@ def _mount(written: str) -> Mount:
     return Mount(target, source, type=kind, read_only=mode == ["ro"])
 
 
-def _devices(devices: tuple[str, ...]) -> list[DeviceRequest] | None:
+def gpus(devices: tuple[str, ...]) -> list[DeviceRequest] | None:
+    """The request for these GPUs; none where there are none to ask for."""
     if not devices:
         return None
     return [DeviceRequest(device_ids=list(devices), capabilities=[["gpu"]])]
-
-
-def _known(client: APIClient, container: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Its facts, and the volumes that Docker made for it alone, because its image wants them."""
-    found = client.inspect_container(container)
-    asked = {one["Source"] for one in found["HostConfig"].get("Mounts") or ()}
-    names = (one.get("Name") for one in found.get("Mounts") or ())
-    return _facts(client, found), tuple(name for name in names if name and name not in asked)
-
-
-def _facts(client: APIClient, box: Mapping[str, Any]) -> dict[str, Any]:
-    """For the manifest: what was really started, secrets masked."""
-    image = client.inspect_image(box["Image"])
-    pairs = (entry.partition("=") for entry in box["Config"]["Env"] or ())
-    effective = {name: value for name, _, value in pairs}
-    return {
-        "container": box["Id"],
-        "container_name": box["Name"].removeprefix("/"),
-        "image": box["Config"]["Image"],
-        "image_digest": _digest(image, box["Config"]["Image"]),
-        "image_id": image["Id"],
-        "container_environment": settings.masked_environment(effective),
-    }
-
-
-def _digest(image: Mapping[str, Any], name: str) -> str:
-    """REPOSITORY@sha256:… by which it can be pulled again; an image made here has only an id."""
-    digests: list[str] = image.get("RepoDigests") or []
-    same = [one for one in digests if name.startswith(one.partition("@")[0])]
-    return next(iter([*same, *digests]), str(image["Id"]))

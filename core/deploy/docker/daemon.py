@@ -93,9 +93,14 @@ class Daemon:
         while True:
             try:
                 return await in_thread(lambda: self.call(work))
-            except Unreachable:
-                if time.monotonic() >= deadline:
+            except APIError as error:
+                if not error.is_server_error():
                     raise
+                away = Unreachable(faults.silent(self.path(), error))  # so says one that ends
+            except Unreachable as error:
+                away = error
+            if time.monotonic() >= deadline:
+                raise away
             await asyncio.sleep(_RETRY)
 
 

@@ -70,6 +70,11 @@ class Found:
             attempt=_number(labels.get(_ATTEMPT)),
         )
 
+    def of_start(self, labels: Labels) -> bool:
+        """Whether it belongs to this start; its home is known already."""
+        wanted = (labels.task, labels.experiment, labels.attempt)
+        return (self.task, self.experiment, self.attempt) == wanted
+
 
 def home_filter(home: str) -> dict[str, list[str]]:
     """What the daemon selects a home's containers by."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,26 @@ from docker.errors import APIError, NotFound
 
 from core.deploy.base import StartError, Stopped
 from core.deploy.docker.daemon import Daemon, Unreachable
+from core.deploy.docker.ended import End, judged
 from core.deploy.docker.ending import by_hand, gone, stopped
 from core.deploy.docker.log import LogCopy
 from core.deploy.docker.threads import in_thread
-from core.values import Failure, FailureKind
+from core.values import Failure
 
 _POLL = 1.0  # a container's end is mostly seen at once, by the end of its log
 _AGAIN = 0.2
 _LAST_BYTES = 10.0
-_ALIVE = {"running", "paused", "restarting"}
-_SIGNALS = range(129, 193)
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    code: int
-    fault: Failure | None = None
+_LOOK_SECONDS = 5.0
+_MIB = 1 << 20
+ALIVE = frozenset({"running", "paused", "restarting"})
+"""States of a container whose engine has not ended."""
 
 
 class DockerRunning:
     """One container of ours. Its log is copied from the first byte until it has ended.
 
     `volumes` were made for it alone. `have` says how much of its output `log` holds already:
-    0 for a new container.
+    0 for a new container. `unwatched`: it had ended when it was found.
     """
 
     def __init__(
@@ -48,6 +45,8 @@ class DockerRunning:
         log: Path,
         volumes: tuple[str, ...] = (),
         have: int = 0,
+        *,
+        unwatched: bool = False,
     ) -> None:
         self.facts: Mapping[str, object] = dict(facts)
         self.id = str(facts["container"])
@@ -56,6 +55,7 @@ class DockerRunning:
         self._copy = LogCopy(daemon, self.id, log, have)
         self._stopping = False
         self._interrupted = False
+        self._unwatched = unwatched
         log.touch()
         self._watch = asyncio.create_task(self._watched(), name=f"container {self.id[:12]}")
 
@@ -71,12 +71,30 @@ class DockerRunning:
 
     @property
     def fault(self) -> Failure | None:
-        """Why it ended, when that was not the engine's doing: removed, or the daemon's end."""
+        """Why it ended, when that is certain and not the engine's doing: removed, killed."""
         return self._end.fault if self._end else None
+
+    @property
+    def presumed(self) -> Failure | None:
+        """That nobody watched how it ended, of one that had when it was found."""
+        return self._end.presumed if self._end else None
 
     async def wait(self) -> int:
         """Its exit code, when it has ended and its log is complete."""
         return (await asyncio.shield(self._watch)).code
+
+    async def activity(self) -> float | None:
+        """CPU seconds and MiB read; None when the daemon does not say soon."""
+        daemon = dataclasses.replace(self._daemon, timeout=_LOOK_SECONDS)
+        try:
+            stats = await in_thread(
+                lambda: daemon.call(
+                    lambda client: client.stats(self.id, stream=False, one_shot=True)
+                )
+            )
+        except (StartError, APIError):
+            return None
+        return _work(stats)
 
     async def stop(self, limit: float) -> Stopped:
         """SIGTERM, after `limit` seconds SIGKILL, then removal with its anonymous volumes."""
@@ -93,7 +111,7 @@ class DockerRunning:
         return Stopped(time.monotonic() - began, killed, left)
 
     @property
-    def _end(self) -> _End | None:
+    def _end(self) -> End | None:
         over = self._watch.done() and not self._watch.cancelled()
         return self._watch.result() if over else None
 
@@ -101,12 +119,12 @@ class DockerRunning:
         self._watch.cancel()
         await asyncio.gather(self._watch, return_exceptions=True)
 
-    async def _watched(self) -> _End:
+    async def _watched(self) -> End:
         copying = in_thread(self._copy.follow)
         try:
             while True:
                 state = await self._state()
-                if state is None or state["Status"] not in _ALIVE:
+                if state is None or state["Status"] not in ALIVE:
                     break
                 self._interrupted = False
                 if copying.done():  # the daemon went and came back, and the container lives on
@@ -115,12 +133,17 @@ class DockerRunning:
                 else:
                     await asyncio.wait({copying}, timeout=_POLL)
         except StartError as error:
-            return _End(-signal.SIGKILL, error.failure)
+            return End(-signal.SIGKILL, error.failure)
         except asyncio.CancelledError:
             self._copy.close()
             raise
         await self._complete_log(copying)
-        return self._judged(state)
+        return judged(
+            state,
+            stopping=self._stopping,
+            interrupted=self._interrupted,
+            unwatched=self._unwatched,
+        )
 
     async def _state(self) -> dict[str, Any] | None:
         """None: there is no such container any more. StartError: no daemon for too long."""
@@ -130,12 +153,10 @@ class DockerRunning:
                 return dict(client.inspect_container(self.id)["State"])
             except NotFound:
                 return None
-            except APIError as error:  # a daemon on its way down answers so
-                raise Unreachable(_daemon_failure(str(error))) from None
 
         try:
             return await in_thread(lambda: self._daemon.call(look))
-        except Unreachable:
+        except (APIError, Unreachable):
             self._interrupted = True
         return await self._daemon.patiently(look)
 
@@ -145,38 +166,11 @@ class DockerRunning:
         self._copy.close()
         await asyncio.wait({copying, in_thread(self._copy.rest)}, timeout=_LAST_BYTES)
 
-    def _judged(self, state: Mapping[str, Any] | None) -> _End:
-        if state is None or state["Status"] in {"removing", "dead"}:
-            return _End(-signal.SIGKILL, None if self._stopping else _REMOVED)
-        number = int(state["ExitCode"])
-        code = 128 - number if number in _SIGNALS else number
-        return _End(code, None if self._stopping else self._fault(state))
 
-    def _fault(self, state: Mapping[str, Any]) -> Failure | None:
-        if self._interrupted:
-            return _daemon_failure("the Docker daemon was stopped while the engine ran")
-        if state.get("OOMKilled"):
-            return _OUT_OF_MEMORY
-        if text := state.get("Error"):
-            return _daemon_failure(f"Docker ended the container: {text}")
+def _work(stats: Mapping[str, Any]) -> float | None:
+    used = stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
+    if used is None:
         return None
-
-
-_REMOVED = Failure(
-    FailureKind.DOCKER,
-    "the container was removed while the engine ran",
-    "retry the experiment; stop a container with the console, or pause the task before",
-)
-_OUT_OF_MEMORY = Failure(
-    FailureKind.CRASH,
-    "the kernel ended the engine: the machine, or its container's limit, is out of memory",
-    "see `dmesg`; free memory of the machine (not of the GPU) and retry",
-)
-
-
-def _daemon_failure(message: str) -> Failure:
-    advice = (
-        'retry the experiment; "live-restore": true in /etc/docker/daemon.json keeps '
-        "containers running while the daemon restarts"
-    )
-    return Failure(FailureKind.DOCKER, message, advice)
+    moved = stats.get("blkio_stats", {}).get("io_service_bytes_recursive") or ()
+    read = sum(one["value"] for one in moved if str(one["op"]).lower() == "read")
+    return float(used / 1e9 + read / _MIB)

@@ -9,7 +9,7 @@ from docker.errors import APIError, NotFound
 from core.deploy.docker import faults
 from core.deploy.docker.daemon import Daemon
 from core.deploy.docker.ending import by_hand, gone, stopped
-from core.deploy.docker.labels import HOME, Found, home_filter
+from core.deploy.docker.labels import HOME, Found, Labels, home_filter
 from core.deploy.docker.threads import in_thread
 from core.values import AutotunerError
 
@@ -26,11 +26,17 @@ async def find(home: str, daemon: Daemon | None = None) -> tuple[Found, ...]:
 
 
 async def sweep(
-    home: str, limit: float = _STOP_SECONDS, daemon: Daemon | None = None
+    home: str,
+    limit: float = _STOP_SECONDS,
+    daemon: Daemon | None = None,
+    spare: Labels | None = None,
 ) -> tuple[str, ...]:
-    """Stop and remove every container of a home; the ids of those that stay."""
+    """Stop and remove every container of a home; the ids of those that stay.
+
+    What belongs to the start `spare` is left alone.
+    """
     daemon = daemon or Daemon()
-    found = await find(home, daemon)
+    found = [one for one in await find(home, daemon) if spare is None or not one.of_start(spare)]
     removed = await asyncio.gather(*(_ended(daemon, one.id, limit) for one in found))
     return tuple(one.id for one, away in zip(found, removed, strict=True) if not away)
 
