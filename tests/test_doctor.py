@@ -6,20 +6,17 @@ import fcntl
 import json
 import os
 import struct
-import subprocess
 import sys
 import termios
 import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core import __version__
-from core.deploy.process import LABEL
 from core.doctor import disk, own
 from core.doctor.gpus import gpu_checks
 from core.doctor.machine import Look, examine_machine, together
@@ -30,7 +27,7 @@ from core.gpu.nvml import Nvml
 from core.paths import Home
 from core.settings import Settings
 from core.store.lock import RunnerLock
-from tests.e2e import Program, until
+from tests.e2e import Program
 from tests.servers import a_hub, serving
 
 NOBODY = "tcp://127.0.0.1:1"
@@ -63,7 +60,7 @@ def test_the_command_prints_one_document_without_secrets(program, tmp_path):
     assert document["passed"] is not bool(failed)
     assert {
         "home", "disk", "genai-bench", "vllm", "docker", "gpus", "hub", "hf-cache", "proxies",
-        "container-proxies", "terminal", "runner", "processes",
+        "container-proxies", "terminal", "logind", "runner", "processes",
     } <= set(checks)  # fmt: skip
     assert checks["docker"]["verdict"] in {"warning", "unknown"}  # unknown: too busy a machine
     assert checks["proxies"]["verdict"] == "warning"
@@ -234,21 +231,6 @@ def test_runner(tmp_path):
     home.lock.write_text(note)  # its process is gone, and it did not say good-bye
     assert "4182" in own.runner_check(home).evidence
     assert own.runner_check(home).verdict is Verdict.WARNING
-
-
-def test_processes_left_behind_are_named(tmp_path):
-    home = Home(tmp_path)
-    assert own.leftover_check(home).verdict is Verdict.OK
-    environ = {**os.environ, LABEL: f"{home.label}/task/1/1/"}
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, env=environ) as left:
-        assert left.stdin
-        until(lambda: psutil.Process(left.pid).environ().get(LABEL))
-        check = own.leftover_check(home)
-        assert check.verdict is Verdict.WARNING
-        assert f"kill -9 {left.pid}" in check.advice
-        with RunnerLock(home.lock, __version__):
-            assert own.leftover_check(home).verdict is Verdict.OK
-        left.stdin.close()
 
 
 def test_engines_and_genai_bench(tmp_path):

@@ -9,6 +9,7 @@ from dataclasses import fields
 import pytest
 
 from core.engines import registry
+from core.engines.flags.files import shipped
 from core.engines.known import ENGINES, about, known
 from core.engines.simserver import flags
 
@@ -79,3 +80,13 @@ def test_reading_them_brings_no_engine_along():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_what_is_proposed_is_what_the_engine_has(engine: str):
+    catalogue = shipped(engine)
+    assert catalogue is not None
+    for one in known(engine):
+        flag = catalogue.find(one.name)
+        assert flag is not None, one.name
+        assert not flag.choices or set(one.choices) <= set(flag.choices), one.name

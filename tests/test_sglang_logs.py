@@ -27,7 +27,7 @@ EXCEPTION = (
 )
 SIGQUIT = "[2025-12-23 14:18:45] Received sigquit from a child process. It usually means"
 LINES = [
-    ([EXCEPTION, OUT, SIGQUIT], FailureKind.OOM_WEIGHTS, "448.00 MiB more were needed, 33.94 MiB"),
+    ([EXCEPTION, OUT, SIGQUIT], FailureKind.OOM_WEIGHTS, "448.00 MiB were needed, 33.94 MiB"),
     (
         [LOADED, f"Exception: Capture cuda graph failed: {OUT}", SIGQUIT],
         FailureKind.OOM_COMPILE,
@@ -70,7 +70,8 @@ LINES = [
         "mem-fraction-static 0.2",
     ),
     ([SERVING, "RuntimeError: CUDA error: out of memory"], FailureKind.OOM_LOAD, "under load"),
-    (["RuntimeError: CUDA error: out of memory"], FailureKind.OOM_COMPILE, "while starting"),
+    (["RuntimeError: CUDA error: out of memory"], FailureKind.OOM_WEIGHTS, "weights do not fit"),
+    ([LOADED, "RuntimeError: CUDA error: out of memory"], FailureKind.OOM_KV, "KV cache"),
     (
         ["RuntimeError: The memory capacity is unbalanced. Some GPUs may be occupied by other"],
         FailureKind.OOM_WEIGHTS,
@@ -162,7 +163,7 @@ LINES = [
             "code is -9 (SIGKILL), a common cause is the OS OOM killer."
         ],
         FailureKind.CRASH,
-        "exit code -9",
+        "SIGKILL",
     ),
     ([SIGQUIT], FailureKind.CRASH, "did not start"),
     ([SERVING, EXCEPTION, "KeyError: 3", SIGQUIT], FailureKind.ENGINE_DIED, "scheduler died"),

@@ -135,6 +135,152 @@ def test_a_failure_is_recognised(
     assert "?" not in found.message + found.advice
 
 
+OTHERS = [
+    (["RuntimeError: CUDA error: out of memory"], FailureKind.OOM_WEIGHTS),
+    ([LOADED, "RuntimeError: Triton Error [CUDA]: out of memory"], FailureKind.OOM_COMPILE),
+    (
+        [LOADED, '  File "w.py", line 9, in initialize_kv_cache_tensors', "    torch.zeros(", OUT],
+        FailureKind.OOM_KV,
+    ),
+    (['  File "c.py", line 9, in run_busy_loop', "    step()", OUT], FailureKind.OOM_LOAD),
+    (
+        [
+            "torch.cuda.OutOfMemoryError: HIP out of memory. Tried to allocate 2.00 GiB (GPU 0; "
+            "63.98 GiB total capacity; 62.1 GiB already allocated; 1.1 GiB free; 62.3 GiB reserved"
+        ],
+        FailureKind.OOM_WEIGHTS,
+    ),
+    (
+        ["AssertionError: Error in memory profiling. Initial free memory 22.7 GiB, current free"],
+        FailureKind.OOM_WEIGHTS,
+    ),
+    (
+        [
+            "RuntimeError: [enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: "
+            "can't allocate memory: you tried to allocate 9126805504 bytes."
+        ],
+        FailureKind.OOM_WEIGHTS,
+    ),
+    (["api_server.py: error: unrecognized arguments: --swapspace 4"], FailureKind.BAD_FLAG),
+    (
+        ["api_server.py: error: argument --dtype: invalid choice: 'fp16' (choose from 'auto')"],
+        FailureKind.BAD_VALUE,
+    ),
+    (
+        ["ValueError: Unknown quantization method: fp4. Must be one of ['awq', 'gptq']."],
+        FailureKind.BAD_VALUE,
+    ),
+    (
+        ["  Unexpected keyword argument [type=unexpected_keyword_argument, input_value=3, inpu"],
+        FailureKind.BAD_VALUE,
+    ),
+    (
+        ["ValueError: `block_size` must be a multiple of 16, got 7."],
+        FailureKind.BAD_VALUE,
+    ),
+    (
+        [
+            "ValueError: The number of required GPUs exceeds the total number of available GPUs in "
+            "the placement group."
+        ],
+        FailureKind.PARALLELISM,
+    ),
+    (["AssertionError: 151937 is not divisible by 4"], FailureKind.PARALLELISM),
+    (["RuntimeError: CUDA error: invalid device ordinal"], FailureKind.PARALLELISM),
+    (
+        [
+            "ValueError: The output_size of gate's and up's weight = 688 is not divisible by "
+            "weight quantization block_n = 128."
+        ],
+        FailureKind.PARALLELISM,
+    ),
+    (
+        [
+            "ValueError: torch.bfloat16 is not supported for quantization method awq. Supported "
+            "dtypes: [torch.float16]"
+        ],
+        FailureKind.UNSUPPORTED,
+    ),
+    (["ValueError: FP8 KV cache is not supported with this head size."], FailureKind.UNSUPPORTED),
+    (
+        ["RuntimeError: FlashAttention only supports Ampere GPUs or newer."],
+        FailureKind.UNSUPPORTED,
+    ),
+    (
+        ["triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: 180224"],
+        FailureKind.UNSUPPORTED,
+    ),
+    (
+        ["ptxas fatal   : Value 'sm_121a' is not defined for option 'gpu-name'"],
+        FailureKind.UNSUPPORTED,
+    ),
+    (["RuntimeError: No CUDA GPUs are available"], FailureKind.UNSUPPORTED),
+    (
+        [
+            "ValueError: The checkpoint you are trying to load has model type `dream` but "
+            "Transformers does not recognize this architecture."
+        ],
+        FailureKind.UNSUPPORTED,
+    ),
+    (
+        ["RuntimeError: Failed to find C compiler. Please specify via CC environment variable."],
+        FailureKind.CONFIG,
+    ),
+    (
+        ["safetensors_rust.SafetensorError: Error while deserializing header: HeaderTooLarge"],
+        FailureKind.MODEL_MISSING,
+    ),
+    (
+        ["RuntimeError: Data processing error: CAS service error : Reqwest Error: HTTP status"],
+        FailureKind.NETWORK,
+    ),
+    (
+        ["Exception ('Connection aborted.') https://huggingface.co/a: Connection reset by peer"],
+        FailureKind.NETWORK,
+    ),
+    (
+        ["'[Errno 111] Connection refused' thrown while requesting HEAD https://huggingface.co/a"],
+        FailureKind.PROXY,
+    ),
+    (["mkdir: cannot create directory '/models/x': Permission denied"], FailureKind.PERMISSION),
+    (["RuntimeError: NCCL communicator was aborted on rank 1."], FailureKind.NCCL),
+    (
+        ["torch.distributed.DistStoreError: Timed out after 601 seconds waiting for clients."],
+        FailureKind.NCCL,
+    ),
+    (["TimeoutError: RPC call to execute_model timed out."], FailureKind.HANG),
+    (
+        ["Did not receive response from front-end process within 5 minutes"],
+        FailureKind.START_TIMEOUT,
+    ),
+    (["RuntimeError: CUDA error: misaligned address"], FailureKind.CRASH),
+    (["NVRM: Xid (PCI:0000:65:00): 79, pid=1, GPU has fallen off the bus."], FailureKind.CRASH),
+    (
+        [
+            SERVING,
+            "ERROR 07-11 10:09:44 [core_client.py:517] Engine core proc EngineCore_0 died "
+            "unexpectedly, shutting down client.",
+        ],
+        FailureKind.ENGINE_DIED,
+    ),
+    (["RuntimeError: Engine process failed to start. See stack trace"], FailureKind.CRASH),
+    (["vllm: command not found"], FailureKind.CONFIG),
+]
+
+
+@pytest.mark.parametrize(("lines", "kind"), OTHERS)
+def test_the_words_of_other_versions_and_machines_are_known(
+    tmp_path: Path, lines: list[str], kind: FailureKind
+) -> None:
+    log = tmp_path / "engine.log"
+    log.write_text("\n".join(lines) + "\n")
+
+    found = diagnose(log, ENGINE.signatures)
+
+    assert found is not None
+    assert found.kind is kind, found
+
+
 @pytest.mark.parametrize(
     ("line", "phase", "progress"),
     [
@@ -162,11 +308,11 @@ def test_a_phase_is_recognised(line: str, phase: Phase, progress: float | None) 
     "line",
     [
         'INFO:     127.0.0.1:5 - "POST /v1/chat/completions HTTP/1.1" 200 OK',
-        "INFO [model.py:2152] Using max model len 1024",
-        "INFO [arg_utils.py:1] HF_HUB_OFFLINE is True, replace model_id [a/b] to model_path [/m]",
-        "WARNING [system_utils.py:255] Found ulimit of 20000 and failed to automatically increase "
-        "with error current limit exceeds maximum limit. This can cause fd limit errors like "
-        "`OSError: [Errno 24] Too many open files`.",
+        "INFO 11-24 20:51:29 [model.py:2152] Using max model len 1024",
+        "INFO 11-24 20:51:29 [arg_utils.py:1] HF_HUB_OFFLINE is True, replace model_id [a/b]",
+        "WARNING 11-24 20:51:29 [system_utils.py:255] Found ulimit of 20000 and failed to "
+        "automatically increase with error current limit exceeds maximum limit. This can cause "
+        "fd limit errors like `OSError: [Errno 24] Too many open files`.",
     ],
 )
 def test_a_healthy_line_means_nothing(tmp_path: Path, line: str) -> None:

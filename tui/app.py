@@ -229,6 +229,9 @@ class AutotunerApp(App[None]):
     def action_add(self) -> None:
         control.add(self)
 
+    def action_check(self) -> None:
+        control.check(self)
+
     def action_copy_command(self) -> None:
         control.copy_command(self)
 

@@ -16,21 +16,37 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.paths import Home
 from core.values import AutotunerError, one_line
+from tui import notation
 
-_CHECK_SECONDS = 20.0
+# The first reading of an engine's flags alone may take 90 s.
+_CHECK_SECONDS = 120.0
+_ENVIRONMENT_SECONDS = 15.0
 _SEARCH_SECONDS = 15.0
+_LIST_SECONDS = 15.0
+_SECTIONS = ("parameters", "quantization", "parallel", "environment")
 _PROGRAM = "autotuner-tui: "
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command is given: its environment, and its folder (None: ours)."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    folder: Path | None = None
+
+
+HERE = Place()
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Something `check` found: `verdict` is `failure` or `warning`."""
+    """What one check found: `verdict` is `failure`, `warning`, `unknown` or `ok`."""
 
     verdict: str
     id: str
@@ -41,7 +57,11 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Checked:
     """The plan of a task. `configurations` None: too many to count; `seconds` at most;
-    `removed` is how many configurations each rule took away.
+    `removed` is how many configurations each rule took away (of `sampled` random ones, unless
+    that is 0: of all) and `reasons` why, where it is no rule of the task. `presets` is what presets
+    gave: a
+    flag or an axis, and its values as a form shows them. `baselines` has the command of each
+    engine where several are compared, `baseline` that of the first.
     """
 
     configurations: int | None
@@ -49,7 +69,44 @@ class Checked:
     removed: tuple[tuple[str, int], ...]
     seconds: float
     baseline: str
-    found: tuple[Found, ...] = ()
+    checks: tuple[Found, ...] = ()
+    presets: tuple[tuple[str, str], ...] = ()
+    baselines: tuple[tuple[str, str], ...] = ()
+    sampled: int = 0
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """What is wrong or may be, failures first."""
+        return tuple(one for kind in ("failure", "warning") for one in self.all(kind))
+
+    def all(self, verdict: str) -> tuple[Found, ...]:
+        return tuple(one for one in self.checks if one.verdict == verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable of a program. `mark` is `missing`, `different`, `same` or `extra`; `value`
+    None: it does not have it, `intended` None: it was not meant to.
+    """
+
+    name: str
+    mark: str
+    value: str | None
+    intended: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What an engine or a benchmark has, secrets hidden. `source` says where that was read,
+    `note` why not from the program itself.
+    """
+
+    program: str
+    source: str
+    running: bool
+    variables: tuple[Variable, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +118,23 @@ class Model:
     gated: bool = False
 
 
-async def check(text: str, home: Home) -> Checked:
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named set of flags; `engines` empty: it is for any."""
+
+    name: str
+    about: str = ""
+    engines: tuple[str, ...] = ()
+
+
+async def check(text: str, home: Home, place: Place = HERE) -> Checked:
     """What `autotuner-tui check` says of a task file. AutotunerError with its one line."""
     # TemporaryDirectory: only this user can look into it.
     with tempfile.TemporaryDirectory(prefix="autotuner-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "task.yaml"
         path.write_text(text, encoding="utf-8")
-        status, out, error = await answer(("check", str(path), "--json"), home, _CHECK_SECONDS)
+        words = ("check", str(path), "--json")
+        status, out, error = await answer(words, home, _CHECK_SECONDS, place)
     document = _document(status, out, error, good={0, 1})
     plan = document["plan"]
     return Checked(
@@ -76,11 +143,47 @@ async def check(text: str, home: Home) -> Checked:
         removed=tuple((rule, count) for rule, count in plan["removed"].items() if count),
         seconds=plan["seconds"],
         baseline=plan["baseline"],
-        found=tuple(
+        checks=tuple(
             Found(one["verdict"], one["id"], one["evidence"], one["advice"])
-            for one in sorted(document["checks"], key=lambda one: str(one["verdict"]))
-            if one["verdict"] in {"failure", "warning"}
+            for one in document["checks"]
         ),
+        presets=_given(document["presets"]["gave"]),
+        baselines=_baselines(plan["engines"]),
+        sampled=plan["sampled"],
+        reasons=plan["reasons"],
+    )
+
+
+def _baselines(engines: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """The command of each, where there are several."""
+    found = tuple((one["engine"], one["baseline"]) for one in engines)
+    return found if len(found) > 1 else ()
+
+
+def _given(gave: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What presets gave each engine, of the sections that have names and values."""
+    return tuple(
+        (f"{engine} {name}" if len(gave) > 1 else name, notation.write(value).rstrip(","))
+        for engine, gained in gave.items()
+        for section in _SECTIONS
+        for name, value in gained.get(section, {}).items()
+    )
+
+
+async def environment(task: str, number: int, home: Home, *, benchmark: bool) -> Environment:
+    """What an experiment's newest start has in its environment. AutotunerError says why that
+    cannot be found out.
+    """
+    words = ("logs", task, str(number), "--environment", "--json")
+    more = ("--benchmark",) if benchmark else ()
+    status, out, error = await answer((*words, *more), home, _ENVIRONMENT_SECONDS)
+    found = _document(status, out, error, good={0})
+    variables = tuple(
+        Variable(one["name"], one["mark"], one["value"], one["intended"])
+        for one in found["variables"]
+    )
+    return Environment(
+        found["program"], found["source"], found["running"], variables, found["note"]
     )
 
 
@@ -93,7 +196,16 @@ async def models(text: str, home: Home) -> tuple[Model, ...]:
     return tuple(Model(one["id"], one["downloads"], bool(one["gated"])) for one in found)
 
 
-async def answer(words: Sequence[str], home: Home, limit: float) -> tuple[int, str, str]:
+async def presets(home: Home) -> tuple[Preset, ...]:
+    """Every preset there is. AutotunerError says why they cannot be listed."""
+    status, out, error = await answer(("presets", "list", "--json"), home, _LIST_SECONDS)
+    found = _document(status, out, error, good={0})["presets"]
+    return tuple(Preset(one["name"], one["about"], tuple(one["engines"])) for one in found)
+
+
+async def answer(
+    words: Sequence[str], home: Home, limit: float, place: Place = HERE
+) -> tuple[int, str, str]:
     """Status, output and errors of one of our own commands, ended after `limit` seconds.
 
     Cancelling ends it and all it started. AutotunerError when it took too long.
@@ -103,7 +215,8 @@ async def answer(words: Sequence[str], home: Home, limit: float) -> tuple[int, s
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "AUTOTUNER_HOME": str(home.root)},
+        env={**place.environ, "AUTOTUNER_HOME": str(home.root)},
+        cwd=place.folder,
         start_new_session=True,
     )
     try:

@@ -95,7 +95,9 @@ def add(console: AutotunerApp) -> None:
     if (task := _one(console)) is None:
         return
     screen = console.screen
-    begun = screen.flags() if isinstance(screen, View) else None
+    begun, own = (
+        (screen.flags(), screen.engine_of_row()) if isinstance(screen, View) else (None, None)
+    )
     hint = "such as max-num-seqs=384 kv-cache-dtype=fp8"
 
     def checked(texts: tuple[str, ...]) -> dict[str, Scalar]:
@@ -103,9 +105,13 @@ def add(console: AutotunerApp) -> None:
 
     def answered(texts: tuple[str, ...] | None) -> None:
         if texts is not None:
-            console.ask("enqueue", task=task.id, parameters=checked(texts))
+            named = {"engine": texts[1].strip()} if len(texts) > 1 else {}
+            console.ask("enqueue", task=task.id, parameters=checked(texts), **named)
 
-    fields = (Field("flags", spelled(begun or {}), hint),)
+    fields = [Field("flags", spelled(begun or {}), hint)]
+    if len(task.engines) > 1:
+        engines = ", ".join(task.engines)
+        fields.append(Field("engine", own or task.engines[0], f"one of {engines}"))
     console.push_screen(AskScreen(f"Try next in {task.name}", fields, checked), answered)
 
 
@@ -167,6 +173,20 @@ def duplicate(console: AutotunerApp) -> None:
         await console.push_screen(NewScreen(draft=text))
 
     console.work(fetch(), "reading the task file")
+
+
+def check(console: AutotunerApp) -> None:
+    """What would fail in the task under the cursor, with its own settings."""
+    if (task := _one(console)) is None:
+        return
+
+    async def show() -> None:
+        from tui.screens.preflight import PreflightScreen
+
+        text = await console.source.file(task.id)
+        await console.push_screen(PreflightScreen(task.name, text, task.id))
+
+    console.work(show(), "reading the task file")
 
 
 def _one(console: AutotunerApp) -> TaskView | None:

@@ -73,6 +73,8 @@ GROUPS = (
         Entry("name", "name", "what the task is called in lists and files", "after the model"),
     )),
     Group((
+        Entry("presets", "presets", "named sets of flags, such as throughput or latency; what "
+              "stands below goes before theirs", "none", Kind.LIST),
         Table("parameters", "parameters", "a flag", "64, 128, 256 · 32..512 log · "
               "0.80..0.95 step 0.05 · one value is fixed"),
     )),
@@ -111,8 +113,9 @@ GROUPS = (
         Entry("budget.repeats", "repeats", "how often a configuration may be started again to "
               "confirm it; 0: never, nothing is then confirmed", str(Budget().repeats),
               Kind.NUMBER),
-        Entry("strategy", "strategy", "auto chooses; grid tries all in order, tpe learns from "
-              "results", "auto", Kind.CHOICE, ("auto", "grid", "random", "tpe")),
+        Entry("strategy", "strategy", "auto learns most from each; grid tries all, evenly spread; "
+              "ofat varies one flag at a time", "auto", Kind.CHOICE,
+              ("auto", "grid", "ofat", "random", "tpe")),
     )),
 )  # fmt: skip
 
@@ -123,13 +126,13 @@ AXES = {
     "tp": "tensor parallel: GPUs that share each layer",
     "pp": "pipeline parallel: groups of layers on different GPUs",
     "dp": "data parallel: whole copies of the model",
-    "ep": "expert parallel (sglang)",
-    "dcp": "decode context parallel (vllm)",
+    "ep": "expert parallel: each GPU has some of the experts",
+    "dcp": "decode context parallel",
 }
 FORMATS = {
     "kvcache": "the KV cache: auto, fp8",
     "gemm": "the weights: fp8, awq, …",
-    "attention": "the attention kernels (sglang)",
+    "attention": "the attention kernels: flashinfer, triton",
 }
 _NAMES = {"ttft": "time to the first token", "tpot": "time per token after it", "e2e": "whole time"}
 LIMITS = {

@@ -156,7 +156,7 @@ def _value(entry: Entry, text: str) -> Any:
         case Kind.SCENARIOS:
             return [one for one in _SCENARIO.findall(text) if one]
         case Kind.LIST if text != entry.default:
-            value = notation.read(text)
+            value = notation.read(text.rstrip(", "))
             return value if isinstance(value, list) else [value]
         case Kind.NUMBER if re.fullmatch(r"[+-]?[0-9]{1,18}", text):
             return int(text)

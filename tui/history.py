@@ -35,8 +35,10 @@ class History:
 
     def grown(self, live: LiveView) -> History:
         """With what `live` adds; points older than the span are gone."""
-        if live.at <= self.at:
+        if live.at == self.at:
             return self
+        if live.at < self.at:  # the clock was set back: what was before has no place in the span
+            return History().grown(live)
         oldest = live.at - SPAN
         found = {}
         for gpu in live.gpus:

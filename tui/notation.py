@@ -57,7 +57,7 @@ def read(text: str) -> Any:
     text = text.strip()
     if found := _RANGE.fullmatch(text):
         return _read_range(found)
-    if ".." in text and re.match(_NUMBER, text):
+    if re.match(rf"{_NUMBER}\s*\.\.", text):
         raise NotationError("write a range like 64..512 log, or 0.8..0.95 step 0.05")
     if _is_json(text):
         return text

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from core.engines.known import Known, about, known
 from tui import notation
-from tui.asking import Model
+from tui.asking import Model, Preset
 from tui.form import AXES, FORMATS, LIMITS
 from tui.widgets.field import Offer
 
 # As `Engine.axes` has them; the engines themselves are not imported here.
 ENGINE_AXES: Mapping[str, tuple[str, ...]] = {
-    "vllm": ("tp", "pp", "dp", "dcp", "kvcache", "gemm"),
-    "sglang": ("tp", "pp", "dp", "ep", "kvcache", "gemm", "attention"),
+    "vllm": ("tp", "pp", "dp", "ep", "dcp", "kvcache", "gemm", "attention"),
+    "sglang": ("tp", "pp", "dp", "ep", "dcp", "kvcache", "gemm", "attention"),
     "simulated": ("tp", "kvcache", "gemm"),
 }
 _SIMULATED = (
@@ -70,6 +70,20 @@ def local_models(engine: str, typed: str) -> tuple[Offer, ...]:
 def hub_models(found: Iterable[Model], typed: str) -> tuple[Offer, ...]:
     """What the Hub has, with what matters for a choice."""
     return tuple(Offer(one.id, _told(one)) for one in found if one.id != typed.strip())
+
+
+def presets(found: Iterable[Preset], engine: str, typed: str) -> tuple[Offer, ...]:
+    """The line with one more preset for this engine, for what is typed behind the last comma."""
+    before, comma, word = typed.rpartition(",")
+    head = f"{before.rstrip()}, " if comma else ""
+    named = {one.strip() for one in before.split(",")}
+    return tuple(
+        Offer(f"{head}{one.name}", one.about)
+        for one in found
+        if one.name not in named | {word.strip()}
+        and word.strip().lower() in one.name
+        and (not one.engines or engine in one.engines)
+    )
 
 
 def _told(model: Model) -> str:

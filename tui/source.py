@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
 
+from core import settings
 from core.client import Client
 from core.paths import Home
 from core.store.reader import Reader
@@ -23,6 +24,9 @@ from core.store.views import (
     RunnerView,
     TaskView,
 )
+from core.values import AutotunerError
+from tui import asking
+from tui.asking import Checked, Environment, Place
 
 
 class Source(Protocol):
@@ -64,6 +68,19 @@ class Source(Protocol):
 
     async def command(self, task: str, number: int) -> str:
         """The shell command that starts an experiment's engine, without secrets."""
+        ...
+
+    async def environment(self, task: str, number: int, *, benchmark: bool) -> Environment:
+        """What the experiment's engine or benchmark really has, beside what was meant.
+
+        AutotunerError says why that cannot be found out.
+        """
+        ...
+
+    async def check(self, text: str, task: str | None = None) -> Checked:
+        """What would fail in a task file, and its plan; as seen from here, or from where a task
+        that is queued already was submitted. AutotunerError when that cannot be found out.
+        """
         ...
 
     async def export(self, task: str, kind: str) -> str:
@@ -141,9 +158,17 @@ class JournalSource:
         from core.export.command import experiment_spec  # brings the engines with it
 
         view = await self.experiment(task, number)
-        flags = view.parameters if view else {}
-        spec = await asyncio.to_thread(experiment_spec, self._home, task, flags)
+        if view is None:
+            raise AutotunerError(f"#{number} is not there any more")
+        spec = await asyncio.to_thread(experiment_spec, self._home, task, view.configuration)
         return spec.shell()
+
+    async def environment(self, task: str, number: int, *, benchmark: bool) -> Environment:
+        return await asking.environment(task, number, self._home, benchmark=benchmark)
+
+    async def check(self, text: str, task: str | None = None) -> Checked:
+        place = asking.HERE if task is None else _place(self._home, task)
+        return await asking.check(text, self._home, place)
 
     async def export(self, task: str, kind: str) -> str:
         from core.export import files  # brings the engines with it
@@ -185,3 +210,8 @@ class JournalSource:
         if self._reader is None:
             self._reader = await self._stack.enter_async_context(Reader.open(self._home))
         return self._reader
+
+
+def _place(home: Home, task: str) -> Place:
+    """A task's own settings, in a folder whose `.env` says nothing else."""
+    return Place(settings.read(home.settings(task)).values, home.task(task))

@@ -19,7 +19,8 @@ _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 _DRIVEN = "\x1b[?2026l" + "".join(
     f"\x1b[?{mode}l" for mode in (1016, 1015, 1006, 1003, 1000, 1004, 2004, 2048)
 ) + "\x1b[<u\x1b[?7h"  # fmt: skip
-_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_INTERRUPTED = 130  # a shell's exit status for it
 _STALLED = 0.5  # seconds that a dying console waits for a terminal that nobody reads
 
 
@@ -27,7 +28,7 @@ class Terminal:
     """Both ends of a terminal, as file numbers. Text goes out in `encoding`, `?` for the rest.
 
     Within `with`, nothing typed is echoed, the alternate screen is shown, and keys wait for
-    whoever reads them. However that ends, even by SIGTERM or SIGHUP, the modes are those found.
+    whoever reads them. However that ends, also by a signal, the modes are those found.
     """
 
     def __init__(self, source: int = 0, target: int = 1, encoding: str = "utf-8") -> None:
@@ -41,6 +42,9 @@ class Terminal:
     def __enter__(self) -> Terminal:
         self.found = termios.tcgetattr(self._source)
         for number in _ENDINGS:
+            ignored = signal.getsignal(number) is signal.SIG_IGN
+            if number == signal.SIGINT and ignored:  # in a background job of a shell
+                continue
             self._handlers[number] = signal.signal(number, self._ended)
         try:
             termios.tcsetattr(self._source, termios.TCSANOW, _quiet(self.found))
@@ -80,6 +84,8 @@ class Terminal:
         else:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._source, termios.TCSANOW, self.found)
+        if number == signal.SIGINT:
+            os._exit(_INTERRUPTED)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
@@ -93,7 +99,8 @@ class Output:
         self.closed = False
         self._target = target
         self._encoding = encoding
-        self._turn = threading.Lock()
+        # A signal may interrupt a write and have something to write itself.
+        self._turn = threading.RLock()
 
     def write(self, text: str) -> int:
         data = memoryview(text.encode(self._encoding, "replace"))

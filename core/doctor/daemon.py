@@ -10,38 +10,28 @@ from docker.errors import APIError
 from core.deploy.base import StartError
 from core.deploy.docker.daemon import Daemon
 from core.deploy.docker.faults import said
-from core.deploy.docker.labels import Found, home_filter
 from core.doctor.disk import image_disk
 from core.doctor.report import Check, ok, warning
 from core.gpu.nvml import Nvml
-from core.paths import Home
-from core.store.lock import runner_status
 from core.values import Failure
 
 _Info = Mapping[str, Any]
 
 
-def docker_checks(environ: Mapping[str, str], home: Home, limit: float) -> list[Check]:
+def docker_checks(environ: Mapping[str, str], limit: float) -> list[Check]:
     """The daemon that a start would use. `limit` (seconds) ends each question to it."""
     daemon = Daemon(environ.get("DOCKER_HOST") or None, timeout=limit)
     try:
         path = daemon.path()
-        info, listed = daemon.call(
-            lambda client: (
-                client.info(),
-                client.containers(all=True, filters=home_filter(home.label)),
-            )
-        )
+        info = daemon.call(lambda client: client.info())
     except StartError as error:
         return [_unusable(error.failure)]
     except APIError as error:
         return [warning("docker", said(error), "see the daemon's log: `journalctl -u docker`")]
-    left = [Found.of(one).name for one in listed]
     return [
         _daemon(info, path),
         _gpus(info),
         image_disk(str(info.get("DockerRootDir") or "")),
-        _containers(left, home),
     ]
 
 
@@ -61,10 +51,8 @@ def _daemon(info: _Info, path: str) -> Check:
 
 def _gpus(info: _Info) -> Check:
     """Whether containers can have GPUs: the nvidia runtime, or devices of the CDI."""
-    runtimes = sorted(info.get("Runtimes") or {})
-    devices = [str(one.get("ID", "")) for one in info.get("DiscoveredDevices") or ()]
-    found = f"runtimes: {', '.join(runtimes) or 'none'}"
-    if "nvidia" in runtimes or any("nvidia.com/gpu" in device for device in devices):
+    found = f"runtimes: {', '.join(sorted(info.get('Runtimes') or {})) or 'none'}"
+    if gives_gpus(info):
         return ok("docker-gpus", found)
     nvml = Nvml()
     gpus, _ = nvml.snapshot(lambda pid: None)
@@ -75,11 +63,7 @@ def _gpus(info: _Info) -> Check:
     return warning("docker-gpus", f"{found}; none of them gives GPUs to containers", advice)
 
 
-def _containers(names: list[str], home: Home) -> Check:
-    if not names:
-        return ok("containers", "none of this home")
-    listed = ", ".join(names)
-    if runner_status(home.lock).alive:
-        return ok("containers", f"of this home, at work for the runner: {listed}")
-    advice = f"the next runner removes them; or: docker rm -f {' '.join(names)}"
-    return warning("containers", f"left of this home: {listed}", advice)
+def gives_gpus(info: _Info) -> bool:
+    """Whether this daemon has a way to give NVIDIA GPUs to containers."""
+    devices = [str(one.get("ID", "")) for one in info.get("DiscoveredDevices") or ()]
+    return "nvidia" in (info.get("Runtimes") or {}) or any("nvidia.com/gpu" in d for d in devices)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.deploy.process import labelled
 from core.doctor.report import Check, failure, ok, warning
 from core.gpu import Gpu
@@ -13,11 +15,7 @@ _GIB = 1 << 30
 
 def gpu_checks(home: Home) -> list[Check]:
     """`gpus`, and one check more for what is wrong with each of them."""
-    own = {process.pid for process in labelled(f"{home.label}/")}
-    nvml = Nvml()
-    gpus, note = nvml.snapshot(lambda pid: home.label if pid in own else None)
-    version = nvml.driver_version
-    nvml.close()
+    gpus, note, version = seen(home)
     if not gpus:
         return [_none(note or "the driver shows no GPU")]
     lines = "; ".join(_said(gpu) for gpu in gpus)
@@ -25,6 +23,16 @@ def gpu_checks(home: Home) -> list[Check]:
     if note:
         found = warning("gpus", f"{found.evidence}; {note}", "the others can be used")
     return [found, *(check for gpu in gpus if (check := _trouble(gpu)))]
+
+
+def seen(home: Home) -> tuple[Sequence[Gpu], str | None, str | None]:
+    """The GPUs now, what the driver could not tell, and its version."""
+    own = {process.pid for process in labelled(f"{home.label}/")}
+    nvml = Nvml()
+    gpus, note = nvml.snapshot(lambda pid: home.label if pid in own else None)
+    version = nvml.driver_version
+    nvml.close()
+    return gpus, note, version
 
 
 def _none(note: str) -> Check:

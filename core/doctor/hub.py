@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from typing import Any
 
+from core.doctor import asked
 from core.doctor.report import Check, failure, ok, unknown, warning
-from core.settings import Settings, host_environment
+from core.settings import Settings, host_environment, is_offline
 
 _LOCAL = "a model in a local folder needs no Hub"
 
 
 def hub_checks(resolved: Settings, limit: float) -> list[Check]:
     """`hub`: can it be reached? `token`: is it valid, and whose? Within `limit` seconds."""
-    if resolved.values.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    if is_offline(resolved):
         said = "HF_HUB_OFFLINE is set: the Hub is not asked, nothing is downloaded"
         return [warning("hub", said, "unset it, or have model and tokenizer in the cache")]
     try:
@@ -33,16 +32,9 @@ def hub_checks(resolved: Settings, limit: float) -> list[Check]:
 def _asked(resolved: Settings, limit: float) -> dict[str, Any]:
     # Certificates, proxies and the Hub's address are read from the environment by the library
     # that downloads: only a process with that environment sees what a download will see.
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "core.doctor.hub_probe", str(limit * 0.6)],
-        env=host_environment(resolved), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, errors="replace", timeout=limit, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:]
-        raise ValueError(" ".join(last) or f"exit status {done.returncode}")
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    given = host_environment(resolved)
+    seconds = str(limit * 0.6)
+    return asked.answer("core.doctor.hub_probe", seconds, environment=given, limit=limit)
 
 
 def _hub(found: dict[str, Any]) -> Check:

@@ -15,6 +15,8 @@ from core.doctor import disk, own, proxies
 from core.doctor.daemon import docker_checks
 from core.doctor.gpus import gpu_checks
 from core.doctor.hub import hub_checks
+from core.doctor.leftovers import leftover_checks
+from core.doctor.logind import logind_check
 from core.doctor.report import Check, Verdict, unknown
 from core.doctor.terminal import terminal_check
 from core.paths import Home
@@ -23,6 +25,8 @@ from core.values import one_line
 
 LIMIT = 5.0
 """Seconds each look may take."""
+
+_POLL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,17 @@ class MachineReport:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One side of the machine; `id` is said when the look took too long."""
+    """One side of the machine; `id` is said when the look took longer than its `limit` (seconds;
+    None: that of all).
+    """
 
     id: str
     checks: Callable[[], Sequence[Check]]
+    limit: float | None = None
+
+
+Still = Callable[[Sequence[str]], None]
+"""Is told now and then which looks are not done yet."""
 
 
 def examine_machine(
@@ -54,7 +65,7 @@ def examine_machine(
     """Look at everything. InputError when there is an `.env` that cannot be used."""
     resolved = settings.resolve(cwd, environ)
     found = together(_looks(home, resolved, environ, limit), limit)
-    return MachineReport(tuple(_shown(check, resolved) for check in found))
+    return MachineReport(tuple(shown(check, resolved) for check in found))
 
 
 def _looks(
@@ -67,19 +78,28 @@ def _looks(
         Look("home", lambda: [own.home_check(home), disk.home_disk(home)]),
         Look("genai-bench", lambda: [own.bench_check()]),
         Look("engines", lambda: own.engine_checks(values, patience)),
-        Look("docker", lambda: docker_checks(environ, home, patience)),
+        Look("aiconfigurator", lambda: own.prediction_checks(values, patience)),
+        Look("docker", lambda: docker_checks(environ, patience)),
         Look("gpus", lambda: gpu_checks(home)),
         Look("hub", lambda: hub_checks(resolved, patience)),
         Look("hf-cache", lambda: [disk.cache_disk(values)]),
+        Look("compile-caches", lambda: [disk.compile_caches(home)]),
         Look("proxies", lambda: [proxies.host_proxies(resolved)]),
         Look("container-proxies", lambda: [proxies.container_proxies(resolved)]),
         Look("terminal", lambda: [terminal_check(environ)]),
-        Look("runner", lambda: [own.runner_check(home), own.leftover_check(home)]),
+        Look("logind", lambda: [logind_check()]),
+        # One after the other: what was left is swept under the runner's lock.
+        Look(
+            "runner",
+            lambda: [own.runner_check(home), *leftover_checks(home, environ, patience / 2)],
+        ),
     )
 
 
-def together(looks: Sequence[Look], limit: float) -> list[Check]:
-    """All looks at once; one that takes longer than `limit` seconds is `unknown`."""
+def together(
+    looks: Sequence[Look], limit: float, still: Still = lambda _waiting: None
+) -> list[Check]:
+    """All looks at once; one that takes longer than its limit, or `limit` seconds, is `unknown`."""
     answers: list[list[Check]] = [[] for _ in looks]
 
     def run(index: int, look: Look) -> None:
@@ -95,17 +115,26 @@ def together(looks: Sequence[Look], limit: float) -> list[Check]:
     ]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + limit
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    ends = [time.monotonic() + (look.limit or limit) for look in looks]
+    while waiting := [
+        look.id
+        for look, thread, end in zip(looks, threads, ends, strict=True)
+        if thread.is_alive() and time.monotonic() < end
+    ]:
+        still(waiting)
+        time.sleep(_POLL)
     return [
         check
-        for look, answer in zip(looks, answers, strict=True)
-        for check in answer or [unknown(look.id, f"took longer than {limit:g} s")]
+        for look, answer, thread in zip(looks, answers, threads, strict=True)
+        for check in answer or ([_late(look, limit)] if thread.is_alive() else [])
     ]
 
 
-def _shown(check: Check, resolved: Settings) -> Check:
+def _late(look: Look, limit: float) -> Check:
+    return unknown(look.id, f"took longer than {look.limit or limit:g} s")
+
+
+def shown(check: Check, resolved: Settings) -> Check:
     """As it may be shown: on one line, without secrets, whoever wrote the text."""
     evidence, advice = (
         one_line(settings.mask(text, resolved), 500) for text in (check.evidence, check.advice)

@@ -8,11 +8,12 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 
-from core import __version__
+from core import __version__, mounts
 from core.doctor.report import Check, failure, ok, unknown, warning
 from core.engines import registry
 from core.engines.base import Engine
 from core.paths import Home
+from core.settings.values import AICONFIGURATOR
 from core.store.lock import runner_status
 from core.values import InputError
 
@@ -25,7 +26,8 @@ def home_check(home: Home) -> Check:
         home.create()
     except InputError as error:
         return failure("home", str(error), "")
-    return ok("home", f"{home.root} is writable")
+    kind = mounts.kind(home.root)
+    return ok("home", f"{home.root} is writable{f' ({kind})' if kind else ''}")
 
 
 def bench_check() -> Check:
@@ -73,6 +75,25 @@ def _has_module(python: str, program: Sequence[str], limit: float) -> bool:
     return done.returncode == 0
 
 
+def prediction_checks(values: Mapping[str, str], limit: float) -> list[Check]:
+    """Whether the Python that is set for predictions has aiconfigurator; nothing when none is."""
+    python = values.get(AICONFIGURATOR, "").strip()
+    if not python:
+        return []
+    code = "from importlib import metadata as m; print(m.version('aiconfigurator'))"
+    advice = f"make {AICONFIGURATOR} the Python of an environment that has aiconfigurator"
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", code],
+            capture_output=True, text=True, timeout=limit, check=False, cwd="/",
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [warning("aiconfigurator", f"{python}: {error}", advice)]
+    if done.returncode:
+        return [warning("aiconfigurator", f"{python} does not have it", advice)]
+    return [ok("aiconfigurator", f"{done.stdout.strip()} in {python}")]
+
+
 def runner_check(home: Home) -> Check:
     """Whether a runner lives, and of which version."""
     view = runner_status(home.lock)
@@ -84,18 +105,5 @@ def runner_check(home: Home) -> Check:
     if view.version not in (None, __version__):
         said = f"one of version {view.version} is at work, this is {__version__}"
         return warning("runner", said, "`autotuner-tui runner stop` between experiments")
-    hours = (time.time() - (view.since or time.time())) / 3600
+    hours = max(0.0, time.time() - (view.since or time.time())) / 3600
     return ok("runner", f"{view.version}, pid {view.pid}, for {hours:.1f} h")
-
-
-def leftover_check(home: Home) -> Check:
-    """Whether engines or benchmarks of this home live without a runner."""
-    from core.deploy.process import labelled
-
-    found = [str(process.pid) for process in labelled(f"{home.label}/")]
-    if not found:
-        return ok("processes", "none of this home")
-    if runner_status(home.lock).alive:
-        return ok("processes", f"{len(found)} of this home, at work for the runner")
-    said = f"left of this home: pid {', '.join(found)}"
-    return warning("processes", said, f"the next runner ends them; or: kill -9 {' '.join(found)}")

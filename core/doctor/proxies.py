@@ -27,15 +27,19 @@ def host_proxies(resolved: Settings) -> Check:
     return ok("proxies", said)
 
 
-def container_proxies(resolved: Settings) -> Check:
-    """Proxies that engines in containers get, under the names without CONTAINER_."""
+def container_proxies(resolved: Settings, network: str | None = None) -> Check:
+    """Proxies that engines in containers get, under the names without CONTAINER_.
+
+    `network` is the Docker network they are in; in `host` loopback is this machine's.
+    """
     values, check = resolved.values, "container-proxies"
     names = [f"CONTAINER_{n}" for n in (*_NAMES, "NO_PROXY") if values.get(f"CONTAINER_{n}")]
     said = _said(names, values)
     proxies = [name for name in names if not name.endswith("NO_PROXY")]
     if bad := _malformed(proxies, values):
         return failure(check, said, f"{bad}: expected http://host:port or socks5://host:port")
-    if here := [name for name in proxies if _loopback(values[name])]:
+    here = [name for name in proxies if _loopback(values[name])]
+    if here and network != "host":
         advice = (
             "127.0.0.1 inside a bridge network is the container itself: give an address of this "
             "machine that containers reach, or use `docker: {network: host}` in the task"

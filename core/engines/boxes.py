@@ -66,7 +66,12 @@ def container(
 
 
 def caches(engine: Engine, image: str, host: Host) -> Path:
-    """Where this engine version keeps what it compiled; other versions must not see it."""
+    """Where this engine version keeps what it compiled; other versions must not see it.
+
+    It goes by the name that is asked for, known before the image is there. Where a name comes
+    to mean another image (`latest`), it is the engine that looks: vLLM, Inductor, Triton and
+    FlashInfer have their versions in the keys of what they keep.
+    """
     return host.cache / "engines" / f"{engine.name}-{re.sub(r'[^A-Za-z0-9.]+', '-', image)}"
 
 

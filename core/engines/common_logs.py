@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 from core.engines.base import Signature
+from core.engines.gpu_logs import FAULTS, UNSUPPORTED
+from core.engines.hub_logs import MODEL as HUB
 from core.values import FailureKind
 
 
@@ -15,11 +17,15 @@ def line(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-OUT_OF_MEMORY = (
-    r"(?:CUDA|HIP|XPU) out of memory\. Tried to allocate (?P<wanted>[\d.]+ [KMGT]?i?B)"
-    r"(?:.*?of which (?P<free>[\d.]+ [KMGT]?i?B) is free)?"
-)
 _USED = r"error while attempting to bind on address \('(?P<host>[^']*)', (?P<port>\d+)"
+
+# The Hub itself refuses no connection: what does is a proxy that is not there.
+_NO_PROXY_THERE = Signature(
+    FailureKind.PROXY,
+    line(r"Connection refused\W.*(?:HEAD|GET|url:?) https://(?:huggingface\.co|hf\.co|cdn-lfs)"),
+    "nothing listens where the proxy should be",
+    "check HTTPS_PROXY in .env; a loopback proxy of the host is not there inside a container",
+)
 
 ARGUMENTS = (
     Signature(
@@ -45,76 +51,96 @@ ARGUMENTS = (
     ),
     Signature(
         FailureKind.BAD_VALUE,
+        line(r"error: the following arguments are required: (?P<flag>.+)"),
+        "{flag} is missing",
+        "give it in the task",
+    ),
+    Signature(
+        FailureKind.BAD_VALUE,
         line(r"error: argument (?P<flag>[^:]+): (?P<problem>.+)"),
         "{flag}: {problem}",
         "correct the value of {flag} in the task",
     ),
 )
 
-MODEL = (
-    Signature(
-        FailureKind.OFFLINE,
-        line(
-            r"(?i)outgoing traffic has been disabled|OfflineModeIsEnabled|offline mode is enabled"
-        ),
-        "the model is not in the cache and the Hub is switched off (HF_HUB_OFFLINE)",
-        "unset HF_HUB_OFFLINE, or name a local folder as the model",
-    ),
-    Signature(
-        FailureKind.MODEL_GATED,
-        line(r"(?i)gated repo|GatedRepoError|Access to model (?P<model>\S+) is restricted"),
-        "the model is gated",
-        "accept its licence on the Hub and set HF_TOKEN",
-    ),
+# A file of JSON names itself only by who was reading it.
+_READS_TOKENIZER = line(r"/token(?:ization|izer)\w*(?:/\w+)?\.py\", line|, in \w*get_tokenizer\b")
+
+_CONFIG_FILE = (
     Signature(
         FailureKind.TOKENIZER,
-        line(r"Can't load tokenizer for '(?P<name>[^']+)'"),
-        "the tokenizer {name} cannot be loaded",
-        "set tokenizer in the task to a folder or repository that has one",
-    ),
-    Signature(
-        FailureKind.TOKENIZER,
-        line(r"Tokenizer class \S+ .*(?:not found|not currently imported|does not exist)"),
-        "the tokenizer's class is not known here",
-        "set tokenizer in the task to one of the standard classes, or update the engine",
-    ),
-    Signature(
-        FailureKind.MODEL_MISSING,
-        line(r"Repo id must be in the form .*?: '(?P<model>[^']*)'"),
-        "there is no model folder {model}",
-        "correct the path in the task, or write the model as owner/name",
-    ),
-    Signature(
-        FailureKind.MODEL_MISSING,
-        line(r"(?P<model>\S+) is not a local folder (?:and is not|or) a valid"),
-        "there is no model {model}, neither as a folder nor on the Hub",
-        "check the name; a private model needs HF_TOKEN",
-    ),
-    Signature(
-        FailureKind.MODEL_MISSING,
         line(
-            r"Repository Not Found for url|Invalid repository ID or local directory specified"
-            r"|does not appear to have a file named|Cannot find any model weights"
+            r"\bJSONDecodeError: |Exception: (?:expected|EOF|invalid|unknown|missing|data did)"
+            r"|not a string|expected str, bytes or os\.PathLike object, not NoneType"
         ),
-        "the model or one of its files is missing",
-        "check the model's name and that the folder has config.json and the weights",
+        "the tokenizer's files are damaged or not all there",
+        "fetch the model's tokenizer files again, or set tokenizer in the task",
+        after=_READS_TOKENIZER,
     ),
+    Signature(
+        FailureKind.CONFIG,
+        line(
+            r"config file at '(?P<file>[^']+)' is not a valid JSON"
+            r"|[Ff]ailed to load config .*(?:JSON|json)|\bJSONDecodeError: (?P<problem>.+)"
+        ),
+        "a configuration file of the model is damaged",
+        "fetch the model's config.json again",
+    ),
+    Signature(
+        FailureKind.CONFIG,
+        line(
+            r"contains custom code which must be executed|[Pp]lease pass the argument "
+            r"`?trust_remote_code=True|set `?--trust-remote-code"
+        ),
+        "the model brings code of its own, which the engine may not run",
+        "set trust-remote-code: true in the task, if you trust it",
+    ),
+    Signature(
+        FailureKind.CONFIG,
+        line(
+            r"Attempted to load weight \(|size mismatch for \S+: copying a param"
+            r"|There is no module or parameter named"
+        ),
+        "the weights do not have the shapes that config.json tells of",
+        "fetch config.json and the weights again, from one revision",
+    ),
+)
+
+_WEIGHTS = Signature(
+    FailureKind.MODEL_MISSING,
+    line(
+        r"SafetensorError|Error while deserializing header|PytorchStreamReader failed"
+        r"|Weight files referenced in index but missing|invalid load key"
+        r"|weights were not initialized from checkpoint|does not contain the full model"
+        r"|No such file or directory: \"?'?\S+\.(?:safetensors|bin|pt|gguf)"
+    ),
+    "a weights file is missing, incomplete or damaged",
+    "fetch the model again; compare the sizes of its files with those on the Hub",
+)
+
+_ARCHITECTURE = (
     Signature(
         FailureKind.UNSUPPORTED,
-        line(r"Model architectures \[(?P<names>[^\]]+)\] (?:are not supported|failed)"),
+        line(
+            r"Model architectures? \[?(?P<names>[^\]]+?)\]? (?:are|is) not supported"
+            r"|Model architectures \[(?P<failed>[^\]]+)\] failed"
+        ),
         "the engine does not support the architecture {names}",
         "use a newer engine image, or another model",
     ),
     Signature(
         FailureKind.UNSUPPORTED,
         line(
-            r"not supported for the current GPU|only supported on GPUs with compute capability"
-            r"|no kernel image is available|Failed to infer device type"
+            r"has model type `(?P<type>[^`]+)` but Transformers does not recognize|has no \w+ "
+            r"implementation and the Transformers implementation|KeyError: '\w+ForCausalLM'"
+            r"|Cannot find model module|no SGlang implementation"
         ),
-        "this machine's accelerator does not support what was asked for",
-        "choose another dtype or quantization, or an image built for this accelerator",
+        "the engine does not know this kind of model",
+        "use a newer engine image, or another model",
     ),
 )
+
+MODEL = (_NO_PROXY_THERE, *HUB, *_CONFIG_FILE, _WEIGHTS, *_ARCHITECTURE, *UNSUPPORTED)
 
 MACHINE = (
     Signature(
@@ -125,7 +151,7 @@ MACHINE = (
     ),
     Signature(
         FailureKind.PORT,
-        line(r"(?i)address already in use"),
+        line(r"(?i)address already in use|could not bind on any address"),
         "the port is taken",
         "end what listens on it",
     ),
@@ -134,16 +160,21 @@ MACHINE = (
         line(
             r"(?i)(?:/dev/shm|shared memory|</torch_).*(?:no space|cannot allocate|bus error)"
             r"|(?:no space|cannot allocate|bus error).*(?:/dev/shm|shared memory)"
-            r"|error while creating shared memory segment"
+            r"|error while creating shared memory segment|unable to (?:mmap|open shared memory)"
+            r"|unable to allocate shared memory|insufficient shared memory"
         ),
         "shared memory (/dev/shm) is too small",
         "docker: set shm_size to 16g or ipc to host in the task",
     ),
+    *FAULTS,
     Signature(
         FailureKind.NCCL,
         line(
-            r"NCCL error|ncclSystemError|ncclUnhandledCudaError|ncclInternalError"
-            r"|DistBackendError|Watchdog caught collective operation timeout"
+            r"[NR]CCL error|nccl(?:System|UnhandledCuda|Internal|Remote|Invalid(?:Usage|Argument))"
+            r"\w*|DistBackendError|Watchdog caught collective operation timeout"
+            r"|Duplicate GPU detected|custom_all_reduce\.cuh|Gloo connectFullMesh failed"
+            r"|NCCL communicator was aborted"
+            r"|DistStoreError|DistNetworkError|Timed out (?:after \d+ seconds )?waiting for clients"
         ),
         "the GPUs cannot talk to each other (NCCL)",
         "set NCCL_DEBUG=INFO in the task's environment and read the log; check shm_size and "
@@ -159,8 +190,10 @@ MACHINE = (
         FailureKind.NETWORK,
         line(
             r"We couldn't connect to '(?P<host>[^']+)'|Temporary failure in name resolution"
-            r"|Name or service not known|Network is unreachable"
-            r"|(?:MaxRetryError|ConnectTimeout|ConnectError|ConnectionError)\b.*huggingface"
+            r"|Name or service not known|Network is unreachable|No route to host"
+            r"|(?:MaxRetryError|Connect(?:ion)?(?:Timeout|Error)|ReadTimeout)\b.*(?:huggingface|hf)"
+            r"|thrown while requesting (?:HEAD|GET) http|CAS service error(?!.*No space left)"
+            r"|(?:huggingface\.co|hf\.co)\b.*(?:Connection reset by peer|[Tt]imed out)"
         ),
         "the Hub cannot be reached",
         "check the network and the proxies in .env, or name a local folder as the model",
@@ -173,8 +206,17 @@ MACHINE = (
     ),
     Signature(
         FailureKind.PERMISSION,
-        line(r"(?:Permission denied: '|PermissionError at )(?P<path>[^'\s]+)"),
+        line(
+            r"(?:(?:Permission denied|Read-only file system): '|PermissionError at )"
+            r"(?P<path>[^'\s]+)"
+        ),
         "no permission for {path}",
+        "give the user that runs the engine access to it",
+    ),
+    Signature(
+        FailureKind.PERMISSION,
+        line(r"(?:\bPermission denied|Read-only file system)(?: \(os error \d+\))?$"),
+        "a file or folder may not be written or read",
         "give the user that runs the engine access to it",
     ),
 )

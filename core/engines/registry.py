@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 
 from core.engines import boxes
 from core.engines.base import Engine
@@ -24,6 +25,12 @@ def find(name: str) -> Engine:
     near = difflib.get_close_matches(name, ENGINES, 1)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(ENGINES)}"
     raise InputError(f"engine: unknown engine '{name}'; {hint}")
+
+
+def tokenizer(task: Task, cache: Path) -> str:
+    """What the benchmark loads, whichever engine runs: a real engine knows its model's words."""
+    engines = [find(name) for name in task.engines]
+    return min(engines, key=lambda engine: engine.simulated).tokenizer(task, cache)
 
 
 def launch(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.engines.base import Engine
-from core.engines.sglang_logs import PHASES, SIGNATURES
+from core.engines.rules import SGLANG as RULES
+from core.engines.sglang_logs import PHASES, READY, SIGNATURES, SPEAKS
 from core.task import Task
 
 
@@ -26,16 +27,21 @@ ENGINE = Engine(
         "pp": "pp-size",
         "dp": "dp-size",
         "ep": "ep-size",
+        "dcp": "dcp-size",
         "kvcache": "kv-cache-dtype",
         "gemm": "quantization",
         "attention": "attention-backend",
     },
+    formats={"kvcache": {"fp8": "fp8_e4m3", "bf16": "bfloat16"}},
+    rules=RULES,
     reserved=frozenset({
         "model", "model-path", "served-model-name", "tokenizer-path", "host", "port",
         "random-seed", "enable-metrics",
     }),
     phases=PHASES,
     signatures=SIGNATURES,
+    speaks=SPEAKS,
+    ready=READY,
     # It makes a token; in some versions /health answers before the model does.
     health="/health_generate",
     # Refused while requests run: those of the last measurement get a moment to end.
@@ -43,6 +49,14 @@ ENGINE = Engine(
     image="lmsysorg/sglang:v0.5.23",
     image_program=("python3", "-m", "sglang.launch_server"),
     caches={"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"},
+    # Its graphs are captured at every start; what is kept are kernels, made for shapes (how the
+    # weights are divided), kinds of numbers and backends.
+    compiles=frozenset({
+        "attention-backend", "dp-size", "dtype", "enable-dp-attention", "enable-torch-compile",
+        "ep-size", "fp8-gemm-backend", "kv-cache-dtype", "moe-a2a-backend", "moe-dense-tp-size",
+        "moe-runner-backend", "page-size", "pp-size", "quantization", "torch-compile-max-bs",
+        "tp-size",
+    }),
     genai_backend="sglang",
     shared_dp="enable-dp-attention",
     # Its flags have no `--no-` form: what is off by default is off when it is not passed.

@@ -7,33 +7,50 @@ from __future__ import annotations
 
 import re
 
-from core.engines.base import Signature
-from core.engines.common_logs import ARGUMENTS, MACHINE, MODEL, OUT_OF_MEMORY, line
+from core.engines.base import BAR, Signature
+from core.engines.common_logs import ARGUMENTS, MACHINE, MODEL, line
+from core.engines.gpu_logs import NO_MEMORY, OUT_OF_MEMORY
 from core.values import FailureKind, Phase
 
 # A progress bar may rewrite its line: the greedy start finds the last state on it.
 PHASES: tuple[tuple[re.Pattern[str], Phase], ...] = (
-    (line(r".*(?:\.safetensors|\.bin|Fetching \d+ files):\s+(?P<percent>\d+)%"), Phase.DOWNLOAD),
-    (line(r".*(?:checkpoint shards|loading shards)[^:]*:\s+(?P<percent>\d+)%"), Phase.LOAD),
+    (line(r".*(?:\.safetensors|\.bin|Fetching \d+ files):\s+" + BAR), Phase.DOWNLOAD),
+    (line(r".*(?:checkpoint shards|loading shards)[^:]*:\s+" + BAR), Phase.LOAD),
     (line(r"Load weight begin"), Phase.LOAD),
-    (line(r".*Compiling num tokens[^:]*:\s+(?P<percent>\d+)%"), Phase.COMPILE),
+    (line(r".*Compiling num tokens[^:]*:\s+" + BAR), Phase.COMPILE),
     (line(r"DeepGEMM JIT (?:Pre-Compile session|Compiling)"), Phase.COMPILE),
-    (line(r".*Capturing [^:]*:\s+(?P<percent>\d+)%"), Phase.CAPTURE),
+    (line(r".*Capturing [^:]*:\s+" + BAR), Phase.CAPTURE),
     (line(r"(?i)\bcapture (?:\w+ )*graph begin"), Phase.CAPTURE),
     (line(r"max_total_num_tokens=\d+, .*context_len="), Phase.WARMUP),
 )
 
-_SERVING = line(r"The server is fired up and ready to roll")
+SPEAKS = line(
+    r"(?i)\bsglang\b|server_args=ServerArgs\("
+    r"|^\[(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?(?: (?:TP|DP|PP|EP)\d+)*\] "
+)
+READY = line(r"The server is fired up and ready to roll")
 _LOADED = line(r"Load weight end")
+_POOL = line(
+    r"Memory pool end|KV Cache is allocated|max_total_num_tokens=\d|[Cc]apture .*graph begin"
+)
+
+# What tells how much was missing stands first.
+_OUT = (
+    (OUT_OF_MEMORY, ": {wanted} were needed, {free} were free"),
+    (NO_MEMORY, ""),
+)
 
 _MEMORY = (
-    Signature(
-        FailureKind.OOM_LOAD,
-        line(OUT_OF_MEMORY),
-        "out of GPU memory under load: {wanted} were needed, {free} were free",
-        "lower mem-fraction-static, which leaves too little beside the KV cache, or "
-        "chunked-prefill-size",
-        after=_SERVING,
+    *(
+        Signature(
+            FailureKind.OOM_LOAD,
+            line(words),
+            "out of GPU memory under load" + how,
+            "lower mem-fraction-static, which leaves too little beside the KV cache, or "
+            "chunked-prefill-size",
+            after=READY,
+        )
+        for words, how in _OUT
     ),
     Signature(
         FailureKind.OOM_LOAD,
@@ -74,44 +91,55 @@ _MEMORY = (
     Signature(
         FailureKind.OOM_KV,
         line(
-            r"leaves no room for the full KV pool"
+            r"leaves no room for the full\s+KV pool|SWA pool \(\d+ tokens\) cannot hold even one"
             r"|Not enough GPU memory for hybrid \(mamba/linear-attention\) state cache"
             r"|state cache is too small to serve any requests"
         ),
         "too little memory for the model's caches",
         "lower max-running-requests, or raise mem-fraction-static",
     ),
-    Signature(
-        FailureKind.OOM_COMPILE,
-        line(OUT_OF_MEMORY),
-        "out of GPU memory after loading, in a cache, a warm-up or a CUDA graph: {wanted} were "
-        "needed, {free} were free",
-        "lower mem-fraction-static or chunked-prefill-size, or capture CUDA graphs for smaller "
-        "batches",
-        after=_LOADED,
+    *(
+        Signature(
+            FailureKind.OOM_COMPILE,
+            line(r"Capture (?:\w+ )*graph failed: .*" + words),
+            "out of GPU memory while capturing CUDA graphs" + how,
+            "lower mem-fraction-static, or capture graphs for smaller batches (cuda-graph-max-bs)",
+        )
+        for words, how in _OUT
+    ),
+    *(
+        Signature(
+            FailureKind.OOM_COMPILE,
+            line(words),
+            "out of GPU memory after the KV cache, in a warm-up or a CUDA graph" + how,
+            "lower mem-fraction-static or chunked-prefill-size, or capture CUDA graphs for "
+            "smaller batches",
+            after=_POOL,
+        )
+        for words, how in _OUT
+    ),
+    *(
+        Signature(
+            FailureKind.OOM_KV,
+            line(words),
+            "the KV cache that mem-fraction-static asks for does not fit" + how,
+            "lower mem-fraction-static, or end what else uses the GPU",
+            after=_LOADED,
+        )
+        for words, how in _OUT
+    ),
+    *(
+        Signature(
+            FailureKind.OOM_WEIGHTS,
+            line(words),
+            "the weights do not fit into the GPU's memory" + how,
+            "raise tp-size, use quantization, take a smaller model, or end what else uses the GPU",
+        )
+        for words, how in _OUT
     ),
     Signature(
         FailureKind.OOM_WEIGHTS,
-        line(OUT_OF_MEMORY),
-        "the weights do not fit into the GPU's memory: {wanted} more were needed, {free} were free",
-        "raise tp-size, use quantization, or take a smaller model",
-    ),
-    Signature(
-        FailureKind.OOM_LOAD,
-        line(r"CUDA error: out of memory"),
-        "out of GPU memory under load",
-        "lower mem-fraction-static or chunked-prefill-size",
-        after=_SERVING,
-    ),
-    Signature(
-        FailureKind.OOM_COMPILE,
-        line(r"CUDA error: out of memory"),
-        "out of GPU memory while starting",
-        "lower mem-fraction-static, or end what else uses the GPU",
-    ),
-    Signature(
-        FailureKind.OOM_WEIGHTS,
-        line(r"RuntimeError: The memory capacity is unbalanced"),
+        line(r"(?:Runtime|Value)Error: The memory capacity is unbalanced"),
         "one of the GPUs has less free memory than the others",
         "end what else uses it",
     ),
@@ -146,11 +174,36 @@ _FLAGS = (
     Signature(
         FailureKind.BAD_VALUE,
         line(
-            r"Error: Warning: User-specified context_length \((?P<length>\d+)\) is greater than "
-            r"the derived context_length \((?P<most>\d+)\)"
+            r"Error: .*context_length \((?P<length>\d+)\) is greater than the derived "
+            r"context_length \((?P<most>\d+)\)"
         ),
         "context-length {length} is more than the model's {most}",
         "lower context-length to {most} or less",
+    ),
+    Signature(
+        FailureKind.PARALLELISM,
+        line(
+            r"Error: (?P<problem>.*(?:\d+ is not divisible by weight quantization|\bTP is not "
+            r"supported|(?:heads|experts|hidden_size|intermediate_size)\b.* divisible).*)"
+        ),
+        "the model cannot be divided like that: {problem}",
+        "use another tp-size or ep-size",
+    ),
+    Signature(
+        FailureKind.BAD_VALUE,
+        line(
+            r"Quantization method specified in the model config \((?P<has>[^)]+)\) does not match "
+            r"the quantization\s+method specified in the `quantization` argument "
+            r"\((?P<asked>[^)]+)\)"
+        ),
+        "the weights are quantized as {has}, not as {asked}",
+        "leave quantization out, or set it to {has}",
+    ),
+    Signature(
+        FailureKind.BAD_VALUE,
+        line(r"Error: (?P<problem>(?:Unknown|Invalid|Unsupported|Unrecognized) [\w -]+: ?\S+.*)"),
+        "a value is none that the engine knows: {problem}",
+        "correct it in the task",
     ),
     Signature(
         FailureKind.UNSUPPORTED,
@@ -166,6 +219,24 @@ _FLAGS = (
     ),
     Signature(
         FailureKind.CONFIG,
+        line(
+            r"(?P<package>[\w-]+) (?:is installed with version (?P<has>\S+), which is less than "
+            r"the minimum|with) (?:minimum )?required version (?P<least>\S+?)\.? "
+        ),
+        "SGLang needs {package} {least} or newer, which is not installed",
+        "install it, or use SGLang's image of this version",
+    ),
+    Signature(
+        FailureKind.CONFIG,
+        line(
+            r"ImportError: (?P<problem>.*(?:undefined symbol|cannot open shared object|sgl_kernel"
+            r"|version `\w+' not found).*)|No module named '?(?P<package>sgl_kernel|flashinfer)\b"
+        ),
+        "a library of kernels does not fit this installation",
+        "install sgl-kernel and flashinfer for this torch and CUDA, or use SGLang's image",
+    ),
+    Signature(
+        FailureKind.CONFIG,
         line(r"No module named '?sglang\b"),
         "SGLang is not installed for this Python",
         "name the program with `command:` in the task, such as "
@@ -173,16 +244,32 @@ _FLAGS = (
     ),
     Signature(
         FailureKind.PORT,
-        line(r"\w+ at (?P<port>\d+) is not available"),
-        "port {port} is taken",
-        "end what listens on port {port}",
+        line(r"\w+ at (?P<port>\d+) is not available|ort (?P<other>\d+) is already in use\."),
+        "a port is taken: {port}",
+        "end what listens on it",
+    ),
+    Signature(
+        FailureKind.PORT,
+        line(r"Error: Port is already in use"),
+        "one of the ports beside the server's is taken",
+        "end what listens there, or name others with dist-init-addr and nccl-port",
     ),
 )
 
 _CONSEQUENCES = (
     Signature(
         FailureKind.BAD_VALUE,
-        line(r"(?:ValueError|AssertionError): (?P<problem>.*--[a-z][\w-]+.*)"),
+        line(r"(?:Value|Assertion|Runtime)Error: (?P<problem>.*--[a-z][\w-]+.*)"),
+        "the engine refuses the configuration: {problem}",
+        "change the parameters it names",
+    ),
+    Signature(
+        FailureKind.BAD_VALUE,
+        line(
+            r"(?:Value|Assertion)Error: (?P<problem>.*\b(?:must be|should be|cannot be used"
+            r"|(?:is|are) not compatible|(?:is|are) only supported|only supports?"
+            r"|(?:is|are) not supported (?:with|for|when))\b.*)"
+        ),
         "the engine refuses the configuration: {problem}",
         "change the parameters it names",
     ),
@@ -195,9 +282,17 @@ _CONSEQUENCES = (
     ),
     Signature(
         FailureKind.CRASH,
+        line(r"(?:TP )?rank \d+ could finish the model loading, but there are other ranks"),
+        "one of the GPUs' processes did not finish loading the model",
+        "read what that rank said; see dmesg for a process that the kernel ended",
+        wrapper=True,
+    ),
+    Signature(
+        FailureKind.CRASH,
         line(r"scheduler died during initialization \(exit code: (?P<code>-?\d+)\)"),
         "the scheduler ended while starting, with exit code {code}",
         "-9: the machine's memory ran out, as dmesg tells; otherwise read the lines above",
+        wrapper=True,
     ),
     Signature(
         FailureKind.ENGINE_DIED,
@@ -207,16 +302,19 @@ _CONSEQUENCES = (
         ),
         "the scheduler died",
         "read the traceback next to this line",
-        after=_SERVING,
+        after=READY,
+        wrapper=True,
     ),
     Signature(
         FailureKind.CRASH,
         line(
             r"Scheduler hit an exception|Subprocess \S+ \(pid=\d+\) crashed"
             r"|Received sigquit from a child process|scheduler is dead|Initialization failed"
+            r"|Capture (?:\w+ )*graph failed|Child process unexpectedly failed"
         ),
         "the engine did not start",
-        "read the traceback next to this line",
+        "read the lines above this one",
+        wrapper=True,
     ),
 )
 

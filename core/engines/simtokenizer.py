@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from core import pids
 from core.task import Task
 from core.values import AutotunerError
 
@@ -37,7 +38,8 @@ def tokenizer(task: Task, cache: Path) -> str:
 def _make(folder: Path) -> None:
     """Build beside the final place and rename: others see all of it or nothing."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{_FOLDER}-", dir=folder.parent))
+    _remove_unfinished(folder)
+    building = Path(tempfile.mkdtemp(prefix=f".{_FOLDER}-{os.getpid()}-", dir=folder.parent))
     try:
         _train(building, _text())
         building.chmod(0o755)
@@ -48,6 +50,14 @@ def _make(folder: Path) -> None:
             raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """What programs left that were killed while they built it."""
+    for building in folder.parent.glob(f".{_FOLDER}-*-*"):
+        pid = building.name.split("-")[-2]
+        if pid.isdecimal() and pids.started(int(pid)) is None:
+            shutil.rmtree(building, ignore_errors=True)
 
 
 def _text() -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from core.engines.base import Engine
 from core.engines.simtokenizer import tokenizer
+from core.engines.vllm import READY
 from core.engines.vllm_logs import PHASES, SIGNATURES
 from core.task import Task
+
+_SPEAKS = re.compile(r"vLLM-like|core[./]engines[./]simserver|\bsimulated engine\b")
 
 
 def _arguments(task: Task, host: str, port: int) -> tuple[str, ...]:
@@ -31,6 +35,8 @@ ENGINE = Engine(
     reserved=frozenset({"model", "served-model-name", "host", "port", "seed"}),
     phases=PHASES,
     signatures=SIGNATURES,
+    speaks=_SPEAKS,
+    ready=READY,
     simulated=True,
     loads_weights=False,
     tokenizer=tokenizer,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from core import settings
 from core.engines.boxes import Host
 from core.engines.registry import launch
 from core.paths import Home
 from core.store.views import TaskDetail
 from core.task import load
-from core.values import AutotunerError, Configuration, LaunchSpec, Scalar
+from core.values import AutotunerError, Configuration, LaunchSpec
 
 
 def winner_spec(home: Home, detail: TaskDetail) -> LaunchSpec:
@@ -21,11 +19,11 @@ def winner_spec(home: Home, detail: TaskDetail) -> LaunchSpec:
             f"{detail.task.name}: no configuration met the limits yet; "
             f"look at `autotuner-tui show {detail.task.name}`"
         )
-    return experiment_spec(home, detail.task.id, best.parameters)
+    return experiment_spec(home, detail.task.id, best.configuration)
 
 
-def experiment_spec(home: Home, task: str, parameters: Mapping[str, Scalar]) -> LaunchSpec:
-    """What starts the engine with these flags, as a person would start it."""
+def experiment_spec(home: Home, task: str, configuration: Configuration) -> LaunchSpec:
+    """What starts its engine with its flags, as a person would start it."""
     wanted = load(home.task_file(task))
     host = Host.of(settings.read(home.settings(task)), home.cache)
-    return launch(wanted, Configuration.of(wanted.engine, parameters), host)
+    return launch(wanted.of(configuration.engine), configuration, host)

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from core.export.closest import Closest, closest
+from core.export.pruned import RuledOut, ruled_out
 from core.store.views import (
     ConfirmedView,
     ExperimentView,
@@ -33,8 +34,12 @@ def document(detail: TaskDetail, asked: Task | None) -> Document:
 
     `asked` holds the limits; without it nothing can be said of what comes closest to them.
     """
+    more: Document = {
+        "closest": [_closest(c) for c in closest(detail, asked)],
+        "ruled_out": [_ruled_out(one) for one in ruled_out(detail)],
+    }
     return {
-        "task": _task(detail.task) | {"closest": [_closest(c) for c in closest(detail, asked)]},
+        "task": _task(detail.task) | more,
         "experiments": [_experiment(experiment) for experiment in detail.experiments],
     }
 
@@ -75,10 +80,14 @@ def _closest(one: Closest) -> Document:
     }
 
 
+def _ruled_out(one: RuledOut) -> Document:
+    return {"count": one.number, "kind": one.kind, "reason": one.reason, "by": one.by}
+
+
 def _experiment(experiment: ExperimentView) -> Document:
     plain = (
-        "number", "state", "baseline", "parameters", "score", "feasible", "reason", "chosen",
-        "started", "ended",
+        "number", "state", "baseline", "engine", "parameters", "score", "feasible", "reason",
+        "chosen", "started", "ended",
     )  # fmt: skip
     failure, confirmed = experiment.failure, experiment.confirmed
     return {name: getattr(experiment, name) for name in plain} | {

@@ -13,7 +13,7 @@ from core.export.masking import Hide, hidden, hider
 from core.paths import Home
 from core.store.views import ExperimentView, TaskDetail
 from core.task import Slo, Task, dump, load
-from core.values import AutotunerError, Configuration, Objective
+from core.values import AutotunerError, Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class Evidence:
 
     def gpus(self, experiment: ExperimentView) -> int:
         """How many GPUs an experiment takes, at least 1."""
-        engine = registry.find(self.detail.task.engine)
-        return engine.gpus(Configuration.of(engine.name, experiment.parameters))
+        configuration = experiment.configuration
+        return registry.find(configuration.engine).gpus(configuration)
 
 
 def gather(home: Home, detail: TaskDetail) -> Evidence:
@@ -84,7 +84,7 @@ def asked(home: Home, task: str) -> Task | None:
 def _command(home: Home, detail: TaskDetail, experiment: ExperimentView, hide: Hide) -> str:
     """Empty when what it needs of the task's folder is gone."""
     try:
-        spec = experiment_spec(home, detail.task.id, hidden(experiment.parameters, hide))
+        spec = experiment_spec(home, detail.task.id, hidden(experiment.configuration, hide))
     except AutotunerError:
         return ""
     return hide(spec.shell())

@@ -18,7 +18,8 @@ def clock(at: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """1h50m, 3m12s, 41s, 0.8s."""
+    """1h50m, 3m12s, 41s, 0.8s; nothing takes less than none, whatever the clock was set to."""
+    seconds = max(0.0, seconds)
     if seconds < 10:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)

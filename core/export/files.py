@@ -12,7 +12,7 @@ from core.export.command import winner_spec
 from core.export.document import document
 from core.export.evidence import asked, gather
 from core.export.masking import hidden, hider
-from core.export.picked import score_of
+from core.export.picked import score_of, simulated
 from core.export.report import report
 from core.export.sentence import best_text
 from core.export.spreadsheet import csv_text
@@ -62,9 +62,12 @@ def command(home: Home, detail: TaskDetail) -> str:
 def _script(detail: TaskDetail, command: str) -> str:
     """The command behind what can be said of it; nothing of that may end its comment."""
     task = detail.task
-    score = next(score_of(e) for e in detail.experiments if e.number == task.best)
-    mark = " (simulated)" if task.simulated else ""
-    said = [f"{task.name} {task.state}{mark}: {best_text(task, score)}", verdict_text(task)]
+    best = next(e for e in detail.experiments if e.number == task.best)
+    mark = " (simulated)" if simulated(task, best) else ""
+    said = [
+        f"{task.name} {task.state}{mark}: {best_text(task, score_of(best))}",
+        verdict_text(task),
+    ]
     return "\n".join(["#!/bin/sh", *(f"# {one_line(one, 400)}" for one in said), command, ""])
 
 

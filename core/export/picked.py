@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core import score
 from core.metrics import Measurement
-from core.store.views import ExperimentView, MeasurementView
+from core.store.views import ExperimentView, MeasurementView, TaskView
 from core.task import Slo
 from core.values import Objective, Purpose
 
@@ -22,6 +22,15 @@ class Level:
     @property
     def data(self) -> Measurement:
         return self.view.data
+
+
+def simulated(task: TaskView, experiment: ExperimentView) -> bool:
+    """Whether its figures are: of a task with one engine all are, or none."""
+    if len(task.engines) == 1 or not task.simulated:
+        return task.simulated
+    from core.engines.registry import ENGINES  # late: a console's first picture needs none
+
+    return experiment.engine in ENGINES and ENGINES[experiment.engine].simulated
 
 
 def shown(experiment: ExperimentView) -> MeasurementView | None:

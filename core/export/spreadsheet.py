@@ -6,11 +6,11 @@ import csv
 import io
 import itertools
 
-from core.export.picked import repeats
+from core.export.picked import repeats, simulated
 from core.store.views import ExperimentView, MeasurementView, TaskDetail, TaskView
 
 _EXPERIMENT = (
-    "experiment", "state", "baseline", "best", "simulated", "score", "unit", "failure",
+    "experiment", "engine", "state", "baseline", "best", "simulated", "score", "unit", "failure",
     "confirmed_score", "confirmed_feasible", "repeats", "verdict", "verdict_delta", "verdict_low",
     "verdict_high", "verdict_repeats",
 )  # fmt: skip
@@ -45,10 +45,11 @@ def _front(task: TaskView, experiment: ExperimentView) -> dict[str, object]:
     failure, confirmed = experiment.failure, experiment.confirmed
     return {
         "experiment": experiment.number,
+        "engine": experiment.engine,
         "state": experiment.state,
         "baseline": experiment.baseline,
         "best": experiment.number == task.best,
-        "simulated": task.simulated,
+        "simulated": simulated(task, experiment),
         "score": experiment.score,
         "unit": task.unit,
         "failure": failure.kind if failure else None,

@@ -22,6 +22,11 @@ def varying(experiments: Sequence[ExperimentView]) -> tuple[str, ...]:
     )
 
 
+def several(experiments: Sequence[ExperimentView]) -> bool:
+    """Whether more than one engine was tried: then it is told which."""
+    return len({e.engine for e in experiments}) > 1
+
+
 def text_table(detail: TaskDetail, asked: Task | None) -> str:
     """The results as aligned columns, units in the header.
 
@@ -46,6 +51,8 @@ def _columns(detail: TaskDetail, asked: Task | None) -> Iterator[list[str]]:
     task, experiments = detail.task, detail.experiments
     figures = [view.data if (view := shown(e)) else None for e in experiments]
     yield ["#", *(str(e.number) for e in experiments)]
+    if several(experiments):
+        yield ["engine", *(e.engine for e in experiments)]
     for name in varying(experiments):
         yield [name, *(flag_text(e.parameters.get(name)) for e in experiments)]
     yield [f"score {task.unit}", *(score_text(score_of(e), task.unit) for e in experiments)]

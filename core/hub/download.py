@@ -1,4 +1,4 @@
-"""`python -P -m core.hub.download MODEL`: one model into the Hub's cache, told line by line.
+"""`python -P -m core.hub.download MODEL [--aside]`: one model into the Hub's cache, line by line.
 
 Standard output carries JSON objects, one per line: `plan` (files, bytes, missing), `progress`
 (bytes that are there), and at the end `done` (path, revision) or `failed` (kind, message,
@@ -11,6 +11,8 @@ import json
 import os
 import sys
 import traceback
+
+import psutil
 
 from core.hub.secrecy import guard_errors, secrets_of
 from core.values import FailureKind, masked
@@ -29,6 +31,12 @@ class Teller:
             os.write(self._out, line)  # one call, so that the lines of two threads do not mix
         except BrokenPipeError:
             os._exit(1)
+
+
+def step_aside() -> None:
+    """Run only where nobody else wants to: a reader that waits slows its sender down as well."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
 def main(model: str) -> int:
@@ -54,6 +62,8 @@ def main(model: str) -> int:
 
 
 if __name__ == "__main__":
+    if "--aside" in sys.argv[2:]:
+        step_aside()  # before there are threads, which then do the same
     status = main(sys.argv[1])
     sys.stderr.flush()
     os._exit(status)  # after a failure other threads may still wait for the network

@@ -22,18 +22,25 @@ Progress = Callable[[int, int | None], Awaitable[None]]
 
 
 async def fetch(
-    model: str, environment: Mapping[str, str], log: Path, progress: Progress, limit: float
+    model: str,
+    environment: Mapping[str, str],
+    log: Path,
+    progress: Progress,
+    limit: float,
+    *,
+    aside: bool = False,
 ) -> Fetched:
     """Where `model`, a Hub id or an absolute folder, lies complete on this machine.
 
     The download is a process in its own session with exactly `environment`; what it prints
     goes to `log`. It is ended after `limit` seconds or by cancelling, and goes on from there
-    the next time. Raises FetchError.
+    the next time. `aside`: it gets the processors and disks only while nobody else wants them.
+    Raises FetchError.
     """
     if Path(model).is_absolute():
         return _folder(Path(model))
     log.parent.mkdir(parents=True, exist_ok=True)
-    process = await _start(model, environment, log)
+    process = await _start(model, environment, log, aside)
     download = _Download(process, model, log, progress)
     try:
         async with asyncio.timeout(limit):
@@ -57,11 +64,12 @@ def _folder(folder: Path) -> Fetched:
 
 
 async def _start(
-    model: str, environment: Mapping[str, str], log: Path
+    model: str, environment: Mapping[str, str], log: Path, aside: bool
 ) -> asyncio.subprocess.Process:
+    how = ("--aside",) if aside else ()
     with log.open("ab") as errors:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "core.hub.download", model),
+            *(sys.executable, "-P", "-m", "core.hub.download", model, *how),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

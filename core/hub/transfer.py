@@ -58,7 +58,7 @@ def transfer(model: str, tell: Tell) -> tuple[Path, str]:
     if constants.HF_HUB_OFFLINE:
         return _offline(model, folder)
     try:
-        revision, files = _listed(model)
+        revision, files = listed(model)
     except Exception as error:
         return _unreachable(model, folder, error)
     return _brought(model, Repository(root, folder, revision), files, tell)
@@ -94,7 +94,7 @@ def _unreachable(model: str, folder: Path, error: Exception) -> tuple[Path, str]
     return snapshot, snapshot.name
 
 
-def _listed(model: str) -> tuple[str, list[RemoteFile]]:
+def listed(model: str) -> tuple[str, list[RemoteFile]]:
     """The newest revision, and those of its files that are worth having."""
     api = HfApi()
     revision = api.model_info(model, timeout=constants.HF_HUB_ETAG_TIMEOUT).sha

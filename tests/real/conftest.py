@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,13 @@ from typing import Any
 import pytest
 import yaml
 
+from core.paths import Home
+from tests.afterwards import rows
+from tests.docker_images import images
+from tests.real.containers import Daemon, connected
+
 PROGRAM = Path(sys.executable).parent / "autotuner-tui"
+UNCHECKED = Path(__file__).parents[1] / "unchecked.py"
 HERE = Path(__file__).parent
 NAME = "tiny"
 PARAMETERS: dict[str, object] = {
@@ -47,8 +56,15 @@ class Desk:
 
     def program(self, *arguments: str, limit: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command of autotuner-tui."""
+        return self._run([PROGRAM, *arguments], limit)
+
+    def unchecked(self, file: Path, limit: float) -> subprocess.CompletedProcess[str]:
+        """`run` without the checks before it."""
+        return self._run([sys.executable, UNCHECKED, file], limit)
+
+    def _run(self, words: Sequence[str | Path], limit: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [PROGRAM, *arguments],
+            words,
             cwd=self.folder,
             env={**os.environ, "AUTOTUNER_HOME": str(self.home)},
             stdin=subprocess.DEVNULL,
@@ -142,10 +158,41 @@ def desk(vllm: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="session")
 def tuned(desk: Desk) -> Tuned:
-    """`autotuner-tui run`, once for all tests."""
+    """`autotuner-tui run`, once for all tests; its runner is killed twice meanwhile."""
     file = desk.task(NAME, PARAMETERS)
-    run = desk.program("run", str(file), limit=RUN_SECONDS)
+    with ThreadPoolExecutor() as pool:
+        killing = pool.submit(_kill_runners, desk.home)
+        run = desk.program("run", str(file), limit=RUN_SECONDS)
+        killing.result()
     return Tuned(desk, file, run, desk.document(NAME))
+
+
+def _kill_runners(home: Path) -> None:
+    """One while the engine of experiment 1 loads, one while that of experiment 2 is measured."""
+    _kill_when(home, 1, "SELECT 1 FROM starts WHERE number = ? AND pid > 0 AND ready IS NULL")
+    _kill_when(home, 2, "SELECT 1 FROM measurements WHERE number = ?")
+
+
+def _kill_when(home: Path, number: int, query: str) -> None:
+    deadline = time.monotonic() + RUN_SECONDS
+    while not rows(home, query, number):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    time.sleep(1)
+    os.kill(int(json.loads(Home(home).lock.read_text())["pid"]), signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Daemon]:
+    with connected() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def image(daemon: Daemon) -> Iterator[str]:
+    """The simulated engine, in an image made on this machine."""
+    with images.simulated() as name:
+        yield name
 
 
 def _task(vllm: Path, model: Path) -> dict[str, object]:

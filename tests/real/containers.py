@@ -18,6 +18,7 @@ from docker.errors import NotFound
 from core.paths import Home
 
 LABEL = "autotuner.home"
+_EXPERIMENT = "autotuner.experiment"
 _POLL = 0.2
 
 
@@ -41,15 +42,18 @@ class Daemon:
     client: Any
 
     def inspected(self, home: Path) -> dict[str, Mapping[str, Any]]:
-        """What there is with the label of this home, stopped ones too, by id."""
-        found = self.client.containers.list(all=True, filters=_ours(home), ignore_removed=True)
-        return {container.id: container.attrs for container in found}
+        """What there is of this home's experiments, stopped ones too, by id."""
+        return {
+            container.id: container.attrs
+            for container in self._containers(home)
+            if _EXPERIMENT in container.labels
+        }
 
     def left(self, home: Path) -> list[str]:
         """Containers, networks and volumes with the label of this home."""
         networks = self.client.networks.list(filters=_ours(home))
         volumes = self.client.volumes.list(filters=_ours(home))
-        return [*self.inspected(home), *(one.id for one in (*networks, *volumes))]
+        return [one.id for one in (*self._containers(home), *networks, *volumes)]
 
     def volumes(self) -> set[str]:
         """All volumes, whoever made them."""
@@ -84,6 +88,10 @@ class Daemon:
                     self.client.api.remove_container(container, v=True, force=True)
             process.terminate()
             process.wait(60)
+
+    def _containers(self, home: Path) -> list[Any]:
+        """All with the label of this home: those that only answer a question of a check too."""
+        return list(self.client.containers.list(all=True, filters=_ours(home), ignore_removed=True))
 
     def _of_image(self, image: str) -> set[str]:
         wanted = {"ancestor": image}

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.paths import Home
+from tests.afterwards import rows
 from tests.docker_images import images
 from tests.e2e import PROGRAM, Program, until
 from tests.real.conftest import VLLM_ENVIRONMENT
-from tests.real.containers import Daemon, Watched, connected, manifests
+from tests.real.containers import Daemon, Watched, manifests
 
 pytestmark = pytest.mark.real
 
@@ -59,19 +61,6 @@ class Done:
     @property
     def home(self) -> Path:
         return self.program.home
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
-    with connected() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def image(daemon: Daemon) -> Iterator[str]:
-    """The simulated engine, in an image made on this machine."""
-    with images.simulated() as name:
-        yield name
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +164,27 @@ def test_the_exported_command_starts_that_engine(done: Done, daemon: Daemon, ima
         until(lambda: _answers("http://127.0.0.1:8000/health", process), START_SECONDS)
 
 
+def test_the_command_that_check_prints_is_the_one_that_ran(done: Done, image: str) -> None:
+    checked = done.program("check", str(done.program.cwd / "boxed.yaml"), "--json")
+    words = shlex.split(json.loads(checked.stdout)["plan"]["baseline"])
+    before, after = words[: words.index(image)], words[words.index(image) + 1 :]
+    ran, *_ = _in_order(done.watched)
+    command = list(ran["Config"]["Cmd"])
+    # Each start takes a free port of its own.
+    command[command.index("--port") + 1] = "8000"
+    assert after == command
+    assert "--max-num-seqs" not in after  # the engine's own default
+    assert _of("-v", before) == set(ran["HostConfig"]["Binds"] or ())
+    assert _of("--shm-size", before) == {"128m"}
+    # Every variable by value, and every secret by its name alone.
+    given = {word.partition("=")[0]: word for word in _of("-e", before)}
+    real = {word.partition("=")[0]: word for word in ran["Config"]["Env"]}
+    assert given.keys() <= real.keys()
+    assert all(word in (name, real[name]) for name, word in given.items())
+    assert "HTTPS_PROXY" in given
+    assert PASSWORD not in checked.stdout
+
+
 def test_a_killed_runner_leaves_nothing_and_repeats_nothing(
     program: Program, daemon: Daemon, image: str
 ) -> None:
@@ -204,7 +214,7 @@ def test_cancelling_removes_the_container(program: Program, daemon: Daemon, imag
     assert following.wait(START_SECONDS) == 1
 
 
-def test_a_container_removed_by_hand_fails_its_experiment_alone(
+def test_a_container_removed_by_hand_costs_a_start_and_no_experiment(
     program: Program, daemon: Daemon, image: str
 ) -> None:
     following = program.start("run", _write(program, "robbed", image, [1, 2, 4]))
@@ -213,10 +223,12 @@ def test_a_container_removed_by_hand_fails_its_experiment_alone(
     daemon.client.api.remove_container(victim, v=True, force=True)
     assert following.wait(TASK_SECONDS) == 0
     experiments = program.show("robbed")["experiments"]
-    assert [e["state"] for e in experiments] == ["succeeded", "failed", "succeeded"]
-    failure = experiments[1]["failure"]
-    assert failure["kind"] == "docker"
-    assert "removed" in failure["message"]
+    assert [e["state"] for e in experiments] == ["succeeded"] * 3
+    assert [start["state"] for start in experiments[1]["starts"]] == ["interrupted", "stopped"]
+    assert [m["concurrency"] for m in experiments[1]["measurements"]] == [1, 2, 4]
+    query = "SELECT detail FROM events WHERE kind = 'start.retry' AND task = ?"
+    ((detail,),) = rows(program.home, query, program.show("robbed")["task"]["id"])
+    assert "removed" in detail
     assert daemon.left(program.home) == []
 
 
@@ -315,6 +327,11 @@ def _in_order(watched: Watched) -> list[Mapping[str, Any]]:
     """What was seen, by the number of the experiment."""
     number = "autotuner.experiment"
     return sorted(watched.seen.values(), key=lambda a: int(a["Config"]["Labels"][number]))
+
+
+def _of(option: str, words: Sequence[str]) -> set[str]:
+    """What is given with an option."""
+    return {after for word, after in pairwise(words) if word == option}
 
 
 def _rows(program: Program, task: str) -> list[tuple[int, int, float]]:

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.afterwards import rows
 from tests.real.conftest import VLLM_ENVIRONMENT, Desk, Tuned
 
 pytestmark = pytest.mark.real
@@ -42,6 +43,14 @@ def test_every_configuration_was_measured_at_both_loads(tuned: Tuned) -> None:
     for experiment in experiments:
         assert [m["concurrency"] for m in experiment["measurements"]] == [1, 8]
         assert all(_plausible(m) for m in experiment["measurements"])
+
+
+def test_killed_runners_cost_no_start_and_no_measurement(tuned: Tuned) -> None:
+    experiments = tuned.document["experiments"]
+    starts = [[(s["attempt"], s["state"]) for s in e["starts"]] for e in experiments]
+    assert starts == [[(1, "stopped")]] * 5
+    adopted = "SELECT number FROM events WHERE kind = 'start.adopted' ORDER BY id"
+    assert rows(tuned.desk.home, adopted) == [(1,), (2,)]
 
 
 def test_the_timelines_agree_with_the_engines_own_counters(tuned: Tuned) -> None:
@@ -107,7 +116,7 @@ def test_the_exported_command_starts_the_engine(tuned: Tuned) -> None:
 def test_what_vllm_refuses_is_told_with_its_own_words(
     desk: Desk, parameters: dict[str, object], kind: str, evidence: str
 ) -> None:
-    run = desk.program("run", str(desk.task(kind, parameters)), limit=START_SECONDS)
+    run = desk.unchecked(desk.task(kind, parameters), START_SECONDS)
     assert run.returncode == 1, run.stdout + run.stderr
     experiment = desk.document(kind)["experiments"][0]
     assert experiment["state"] == "failed"

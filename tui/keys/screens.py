@@ -13,6 +13,7 @@ CANCEL = Action("task.cancel", ("x",), "app.cancel", "cancel the task; results a
 EXPORT = Action("task.export", ("e",), "app.export", "export command or results", "export")
 BUDGET = Action("task.budget", ("b",), "app.budget", "change the task's budget")
 ADD = Action("task.add", ("a",), "app.add", "try flags of your own next")
+CHECK = Action("task.check", ("K",), "app.check", "check it: what would fail, and its plan")
 COPY_WINNER = Action(
     "task.copy", ("Y",), "app.copy_command", "copy the best one's command", "copy winner"
 )
@@ -34,6 +35,7 @@ TASKS = (
     EXPORT,
     BUDGET,
     ADD,
+    CHECK,
     COPY_WINNER,
 )
 
@@ -54,6 +56,7 @@ TASK = (
     Action("task.retry", ("r",), "retry", "try a failed experiment again"),
     ADD,
     BUDGET,
+    CHECK,
     PAUSE,
     CANCEL,
     EXPORT,
@@ -65,9 +68,11 @@ EXPERIMENT = (
     Action("experiment.next", ("right_square_bracket",), "step(1)", "the next one", "next", 1),
     Action("experiment.log", ("l",), "log", "its log, at the line that proves a failure", "log", 2),
     Action("experiment.copy", ("y",), "copy", "copy its command", "copy command", 3),
+    Action("experiment.environment", ("E",), "environment",
+           "what its engine or benchmark has in its environment"),
     Action("experiment.retry", ("r",), "retry", "try it again when it failed", "retry", 4),
     Action("experiment.back", ("escape",), "back", "back to the results", "back", 5),
-)
+)  # fmt: skip
 
 COMPARE = (
     Action("compare.all", ("a",), "all", "all flags and metrics, or those that differ", "all", 1),
@@ -97,6 +102,7 @@ LOG = (
     Action("log.copy_last", ("Y",), "copy_last", "copy the last N lines"),
     Action("log.zoom", ("z",), "zoom", "the log on the whole screen"),
     Action("log.other", ("tab",), "other", "engine or benchmark", "engine/bench", 5, priority=True),
+    Action("log.environment", ("E",), "environment", "what the program has in its environment"),
     Action("log.before", ("left_square_bracket",), "step(-1)", "the experiment before"),
     Action("log.after", ("right_square_bracket",), "step(1)", "the experiment after"),
     Action("log.back", ("escape",), "back", "drop the filter, or back"),
@@ -120,8 +126,23 @@ CONTAINER = (
     Action("container.back", ("escape",), "back", "back to the containers", "back", 3),
 )
 
+ENVIRONMENT = (
+    Action("environment.other", ("tab",), "other", "engine or benchmark", "engine/bench", 1,
+           priority=True),
+    Action("environment.again", ("r",), "again", "read it again", "again", 2),
+    Action("environment.back", ("escape",), "back", "back", "back", 3),
+)  # fmt: skip
+
+PREFLIGHT = (
+    Action("preflight.start", ("enter",), "start", "start it, when nothing fails", "start", 1),
+    Action("preflight.again", ("r",), "again", "check everything again", "again", 2),
+    Action("preflight.copy", ("y",), "copy", "copy the baseline's command", "copy baseline", 3),
+    Action("preflight.back", ("escape",), "back", "back to the form", "back", 4),
+)
+
 NEW = (
-    Action("new.submit", ("f5", "ctrl+r"), "submit", "queue the task", "run", 1, priority=True),
+    Action("new.submit", ("f5", "ctrl+r"), "submit", "check it, then queue it", "run", 1,
+           priority=True),
     Action("new.edit", ("f4", "ctrl+y"), "edit", "the YAML in $EDITOR", "YAML", 2, priority=True),
     Action("new.save", ("f2", "ctrl+n"), "save", "save the file", "save", 3, priority=True),
     Action("new.add_row", ("f7",), "add_row", "one more row: a flag, a limit", priority=True),
@@ -143,6 +164,8 @@ SCREENS: dict[str, tuple[Action, ...]] = {
     "gpus": GPUS,
     "containers": CONTAINERS,
     "container": CONTAINER,
+    "environment": ENVIRONMENT,
+    "preflight": PREFLIGHT,
     "new": NEW,
 }
 """By the name a keymap file and the help use."""
@@ -157,6 +180,8 @@ TITLES = {
     "gpus": "GPUs",
     "containers": "containers",
     "container": "one container",
+    "environment": "the environment",
+    "preflight": "the checks of a task",
     "new": "a new task",
 }
 """How help calls them."""

@@ -74,3 +74,7 @@ class View(Screen[None]):
     def flags(self) -> Mapping[str, Scalar] | None:
         """Those of the configuration under the cursor: what `add` begins with."""
         return None
+
+    def engine_of_row(self) -> str | None:
+        """That of the configuration under the cursor, where there is one."""
+        return None

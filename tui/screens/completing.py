@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.values import AutotunerError, one_line
 from tui import asking, offers
+from tui.asking import Preset
 from tui.widgets.field import Field, Offer, RowField, Typing
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Completing:
     def __init__(self, screen: NewScreen) -> None:
         self._screen = screen
         self._told = False
+        self._presets: tuple[Preset, ...] | None = None
         self.notes: dict[str, str] = {}
 
     def typed(self, key: str, typing: Typing) -> None:
@@ -31,6 +33,8 @@ class Completing:
         section, _, row = key.partition(":")
         if key == "model":
             self._model(typing)
+        elif key == "presets":
+            self._offer_presets(typing)
         elif row and typing.part == "name":
             typing.field.offer(self._names(section, typing) if typing.value.strip() else ())
         else:
@@ -40,6 +44,9 @@ class Completing:
         """List what could stand here; false when nobody knows, or it is there already."""
         section, _, row = key.partition(":")
         field = typing.field
+        if key == "presets" and not typing.value.strip():
+            self._offer_presets(typing)
+            return True
         if not row or not isinstance(field, RowField):
             return False
         if typing.part == "name":
@@ -78,6 +85,24 @@ class Completing:
         self._screen.in_background(
             partial(self._asked, text if search else "", typing.field), "hub"
         )
+
+    def _offer_presets(self, typing: Typing) -> None:
+        """They are asked for once; the offer comes with the answer."""
+        if self._presets is None:
+            self._screen.in_background(partial(self._list_presets, typing), "presets")
+        else:
+            typing.field.offer(offers.presets(self._presets, self._screen.engine, typing.value))
+
+    async def _list_presets(self, typing: Typing) -> None:
+        self.notes.pop("presets", None)
+        try:
+            self._presets = await asking.presets(self._screen.console.home)
+        except AutotunerError as error:
+            self.notes["presets"] = f"presets cannot be listed: {one_line(str(error), 160)}"
+            self._screen.fill()
+            return
+        if self._screen.form.current is typing.field:
+            self._offer_presets(typing)
 
     async def _asked(self, text: str, field: Field) -> None:
         if not text:

@@ -8,6 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from core.store.views import ContainerView
+from core.values import AutotunerError
+from tui.asking import Environment
 from tui.keys.binding import bindings
 from tui.keys.screens import SCREENS
 from tui.line import Line, Span, Tone
@@ -131,16 +133,22 @@ class ContainerScreen(_OfContainers):
         super().__init__()
         self._container = container
         self._last: ContainerView | None = None
+        self._seen: Environment | None = None
 
     def body(self) -> ComposeResult:
         yield Page(id="report")
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.run_worker(self._reads(), "reading", exit_on_error=False)
+
     def fill(self) -> None:
         view, now, found = self.console.snapshot, self.console.now(), self.container
         self._last = last = found or self._last
+        seen = self._seen
         gone: tuple[Line, ...] = () if found else (_GONE, ())
         self.query_one(Page).show(
-            lambda cells: [*gone, *(container_report(view, last, now, cells) if last else ())]
+            lambda cells: [*gone, *(container_report(view, last, now, cells, seen) if last else ())]
         )
 
     def chosen(self) -> str | None:
@@ -148,3 +156,16 @@ class ContainerScreen(_OfContainers):
 
     def action_back(self) -> None:
         self.dismiss()
+
+    async def _reads(self) -> None:
+        """What it has beside what was meant: of an experiment's newest start, if it is that."""
+        one = self.container
+        if one is None or not one.ours or one.task is None or one.experiment is None:
+            return
+        try:
+            seen = await self.console.source.environment(one.task, one.experiment, benchmark=False)
+        except (AutotunerError, OSError):  # what the runner saw of it is shown then
+            return
+        if one.name in seen.source:
+            self._seen = seen
+            self.show()

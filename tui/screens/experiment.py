@@ -77,6 +77,14 @@ class ExperimentScreen(View):
         await self.dismiss()
         self.console.open_log(number, at, kind)
 
+    def action_environment(self) -> None:
+        from tui.screens.environment import EnvironmentScreen
+
+        overview, number = self.console.overview, self._number
+        if overview is not None:
+            whose = f"{overview.task.name} #{number}"
+            self.app.push_screen(EnvironmentScreen(overview.task.id, number, whose))
+
     def action_copy(self) -> None:
         command = self._commands.get(self._number)
         if command and command.text:

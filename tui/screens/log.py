@@ -269,6 +269,18 @@ class LogScreen(View):
     def action_mark(self) -> None:
         self._log_view.mark()
 
+    def action_environment(self) -> None:
+        from tui.screens.environment import EnvironmentScreen
+
+        overview, view = self.console.overview, self._view
+        if overview is None or view is None or not view.starts:
+            self.console.say("nothing was started yet")
+            return
+        whose, bench = f"{overview.task.name} #{view.number}", self._kind == "benchmark"
+        self.app.push_screen(
+            EnvironmentScreen(overview.task.id, view.number, whose, benchmark=bench)
+        )
+
     def action_copy(self) -> None:
         self._copy(self._log_view.chosen())
         self._log_view.unmark()

@@ -27,6 +27,7 @@ from tui.keys.screens import SCREENS
 from tui.screens.base import View
 from tui.screens.completing import Completing
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.preflight import PreflightScreen
 from tui.views.new import Preview, about_lines, preview_lines, short_of
 from tui.widgets.base import Lines
 from tui.widgets.field import RowField, Typing
@@ -78,7 +79,6 @@ class NewScreen(View):
         self._refused: tuple[str, str] = ("", "")
         self._preview = Preview()
         self._key = "model"
-        self._busy = False
         self._completing = Completing(self)
 
     def body(self) -> ComposeResult:
@@ -113,7 +113,10 @@ class NewScreen(View):
 
     @property
     def engine(self) -> str:
-        return str(self._draft.get("engine") or "")
+        """The engine whose flags are proposed: of several, the first."""
+        given = self._draft.get("engine")
+        first = given[:1] if isinstance(given, list) else [given]
+        return str(first[0] or "") if first else ""
 
     @property
     def form(self) -> FormView:
@@ -137,6 +140,8 @@ class NewScreen(View):
         self._refused, self._read = ("", ""), False
         if event.key == "engine":
             await self._other_engine()
+        if event.key == "presets":
+            await self._other_presets()
         self._recheck()
         if event.typing is not None:
             self._completing.typed(event.key, event.typing)
@@ -154,9 +159,20 @@ class NewScreen(View):
         before = self.engine
         self._settle()
         if self.engine != before and self._draft.get("parameters") == starter(before):
-            self._draft = self._draft.put("parameters", starter(self.engine))
-            rows = form_of(self._draft).rows["parameters"]
-            await self.form.rows("parameters").put(rows)
+            await self._parameters(starter(self.engine))
+
+    async def _other_presets(self) -> None:
+        """Parameters that nobody touched would go before those of a preset: they make room."""
+        self._settle()
+        first = starter(self.engine)
+        if self._draft.get("presets") and self._draft.get("parameters") == first:
+            await self._parameters(None)
+        elif not self._draft.get("presets") and not self._draft.get("parameters"):
+            await self._parameters(first)
+
+    async def _parameters(self, value: dict[str, Any] | None) -> None:
+        self._draft = self._draft.put("parameters", value)
+        await self.form.rows("parameters").put(form_of(self._draft).rows["parameters"])
 
     def on_form_view_entered(self, event: FormView.Entered) -> None:
         self._key = event.key
@@ -235,32 +251,26 @@ class NewScreen(View):
     # keys
 
     def action_submit(self) -> None:
-        if self._busy:
-            return
+        """Look at everything first; it is queued from there."""
         self._settle()
         if self._problems:
             key, said = next(iter(self._problems.items()))
             self.form.go_to(key)
             self.console.say(f"{key.partition(':')[0]}: {said}", bad=True)
             return
-        self._busy = True
-        self.in_background(self._submitted, "submit")
-
-    async def _submitted(self) -> None:
         try:
             task = parse(self.text, _SOURCE, Path.cwd(), ENGINES)  # says at which field
-            name = await self.console.source.submit(self.text)
         except AutotunerError as error:
             self.form.go_to(self._refuse(error))
             self.console.say(self._preview.problem or str(error), bad=True)
-        except Exception as error:  # a journal that cannot be written must not cost the form
-            self.console.say(f"the task was not queued: {error}", bad=True)
-        else:
-            _KEPT.pop(self.app, None)
-            self.console.say(f"{task.name} is queued")
-            self.console.open_task(name)
-        finally:
-            self._busy = False
+            return
+        self.workers.cancel_group(self, "check")  # it would ask the same at the same time
+        # Written out: relative paths mean this folder, not that of a temporary file.
+        screen = PreflightScreen(task.name, dump(task), submit=self.text, queued=self._queued)
+        self.app.push_screen(screen, lambda _: self._recheck(pause=0.0))
+
+    def _queued(self) -> None:
+        _KEPT.pop(self.app, None)
 
     async def action_edit(self) -> None:
         before = self.text if self._broken is None else self._broken

@@ -274,6 +274,9 @@ class TaskScreen(View):
         """What `a` begins with: the flags of the row under the cursor."""
         return self.table.row.parameters if self.table.row else None
 
+    def engine_of_row(self) -> str | None:
+        return self.table.row.engine if self.table.row else None
+
     def _chosen(self) -> int | None:
         """The experiment under the cursor; None, and said, when there is none."""
         if self.table.number is None:

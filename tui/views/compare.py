@@ -168,7 +168,9 @@ def _state(view: ExperimentView) -> Span:
 
 def _flags(compared: Sequence[Side], everything: bool, *, whole_names: bool) -> list[Row]:
     names = dict.fromkeys(name for side in compared for name in side.view.parameters)
-    rows = []
+    engines = [side.view.engine for side in compared]
+    differ = len(set(engines)) > 1
+    rows = [_row("engine", [line(f"{name}  ") for name in engines])] if differ else []
     for name in names:
         spans = [_flag(side.view, name) for side in compared]
         if everything or len({span.text for span in spans}) > 1:
@@ -278,7 +280,7 @@ def _times() -> list[_Figure]:
 def _ready(view: ExperimentView) -> float | None:
     """How long the last start took until it was ready."""
     start = view.starts[-1] if view.starts else None
-    return start.ready - start.started if start and start.ready else None
+    return max(0.0, start.ready - start.started) if start and start.ready else None
 
 
 _FIGURES = (

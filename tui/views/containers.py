@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from core.store.views import ContainerView, LiveView
+from tui.asking import Environment
 from tui.line import Line, Span, Tone, apart, fit, labelled, line, wrap
 from tui.snapshot import Snapshot
 from tui.views import words
 from tui.views.bars import GIB
+from tui.views.environment import environment_lines
 from tui.views.layout import Column, Grid, Row
 
 ENDED = frozenset({"created", "exited", "dead"})
@@ -107,8 +109,12 @@ def no_containers(view: Snapshot, cells: int) -> tuple[Line, ...]:
     return ((), *wrap(expected, cells))
 
 
-def container_report(view: Snapshot, one: ContainerView, now: float, cells: int) -> list[Line]:
-    """Everything about one container, its environment at the end."""
+def container_report(
+    view: Snapshot, one: ContainerView, now: float, cells: int, seen: Environment | None = None
+) -> list[Line]:
+    """Everything about one container, its environment at the end; `seen` is that beside what it
+    was meant to get.
+    """
     mark = "" if one.ours else Span("  not ours: read-only", Tone.WARN)
     title = apart(line(Span(one.name, Tone.STRONG), mark), (state(one),), cells)
     up = _uptime(one, now)
@@ -124,7 +130,8 @@ def container_report(view: Snapshot, one: ContainerView, now: float, cells: int)
         "CPU": "" if one.cpu is None else f"{one.cpu:.1f} cores",
         "memory": "" if one.memory is None else f"{one.memory / GIB:.1f} GiB",
     }
-    return [title, (), *_entries(facts, cells), (), *_environment(one, cells)]
+    environment = _environment(one, cells) if seen is None else environment_lines(seen, cells)
+    return [title, (), *_entries(facts, cells), (), *environment]
 
 
 def about_container(one: ContainerView | None, cells: int) -> list[Line]:

@@ -140,7 +140,9 @@ def _told(best: ExperimentView) -> Measurement | None:
 def _now_lines(overview: Overview, now: float, cells: int) -> list[Line]:
     busy, task = overview.busy, overview.task
     if busy is None:
-        return [line(_label("now"), *_ended(task))]
+        ended = line(_label("now"), *_ended(task))
+        cure = task.failure.advice if task.failure else ""
+        return [ended, line(_label(""), cure)] if cure else [ended]
     number = Span(f"#{busy.number}  ", Tone.RUN)
     flags = parameters(busy, overview.flags or None)
     about: Line

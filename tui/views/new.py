@@ -14,6 +14,11 @@ from tui.line import Line, Span, Tone, apart, fit, labelled, line, wrap
 from tui.views.words import duration
 
 _LABEL = 11
+_NAMES = {
+    "gpus": "the number of GPUs",
+    "memory": "the memory of a GPU",
+    "parallelism": "the model's heads and layers",
+}
 _MARKS = {"failure": Span("✖ ", Tone.BAD), "warning": Span("▸ ", Tone.WARN)}
 
 
@@ -42,11 +47,15 @@ def preview_lines(view: Preview, cells: int) -> list[Line]:
         lines += _marked(_MARKS["failure"], view.problem, cells)
     old = Tone.DIM if view.problem or view.hint else Tone.PLAIN
     if view.plan is not None:
-        text = f"{_tries(view.plan)}, at most about {duration(view.plan.seconds)}"
-        lines += labelled(_label("tries"), text, cells, old)
+        lines += _spends(view.plan, cells, old)
     if view.rest:
         lines += labelled(_label("also"), f"in the file: {', '.join(view.rest)}", cells)
     return [*lines, *(_plan(view.plan, cells, old) if view.plan is not None else ())]
+
+
+def plan_lines(plan: Checked, cells: int) -> list[Line]:
+    """What will be tried, what that takes, and the command of the baseline."""
+    return [*_spends(plan, cells, Tone.PLAIN), *_tried(plan, cells, Tone.PLAIN)]
 
 
 def short_of(lines: Sequence[Line], room: int) -> list[Line]:
@@ -68,9 +77,24 @@ def _plan(plan: Checked, cells: int, tone: Tone) -> list[Line]:
     lines: list[Line] = []
     for found in plan.found:
         lines += _found(found, cells)
+    return [*lines, *_tried(plan, cells, tone)]
+
+
+def _spends(plan: Checked, cells: int, tone: Tone) -> list[Line]:
+    text = f"{_tries(plan)}, at most about {duration(plan.seconds)}"
+    return labelled(_label("tries"), text, cells, tone)
+
+
+def _tried(plan: Checked, cells: int, tone: Tone) -> list[Line]:
+    lines: list[Line] = []
+    if plan.presets:
+        said = "; ".join(f"{name} {values}" for name, values in plan.presets)
+        lines += labelled(_label("presets"), said, cells, tone)
     for rule, count in plan.removed:
-        lines += labelled(_label("ruled out"), f"{count} by {_rule(rule)}", cells, tone)
-    return [*lines, *labelled(_label("baseline"), plan.baseline, cells, tone)]
+        lines += labelled(_label("ruled out"), _removed(plan, rule, count), cells, tone)
+    for engine, command in plan.baselines or (("baseline", plan.baseline),):
+        lines += labelled(_label(engine), command, cells, tone)
+    return lines
 
 
 def _tries(plan: Checked) -> str:
@@ -89,8 +113,11 @@ def _many(count: int) -> str:
     return f"{said} configuration{'' if count == 1 else 's'}"
 
 
-def _rule(rule: str) -> str:
-    return "the number of GPUs" if rule == "gpus" else rule
+def _removed(plan: Checked, rule: str, count: int) -> str:
+    """Such as `12 by max-num-seqs <= 64`, or `about 38 % by …` where not all were looked at."""
+    amount = f"about {round(100 * count / plan.sampled)} %" if plan.sampled else str(count)
+    why = f" ({plan.reasons[rule]})" if rule in plan.reasons and rule not in _NAMES else ""
+    return f"{amount} by {_NAMES.get(rule, rule)}{why}"
 
 
 def _found(found: Found, cells: int) -> list[Line]:

@@ -64,6 +64,7 @@ def _moment(overview: Overview, now: float, cells: int) -> float:
     if task.ended is not None:
         return task.ended
     start = task.started or task.submitted
+    now = max(now, start)  # the clock may have been set back
     step = max(5.0, (now - start) / max(20, cells))
     power = 1.0
     while power * 2 <= step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.export.picked import simulated
 from core.store.views import ExperimentView, StartView, TaskView
 from core.values import Failure, StartReason
 from tui.line import Line, Span, Tone, apart, labelled, line, wrap
@@ -39,8 +40,8 @@ def report(
     """
     lines = [_title(task, view, cells), ()]
     if view.failure:
-        lines += [*_failure(view.failure, cells), ()]
-    lines += _flags(view, cells)
+        lines += [*_failure(view.failure, cells), *_also_ruled_out(view, cells), ()]
+    lines += _flags(task, view, cells)
     if view.reason:
         lines += _entry("why", view.reason, cells)
     if view.confirmed:
@@ -95,7 +96,7 @@ def _title(task: TaskView, view: ExperimentView, cells: int) -> Line:
     if view.score is not None:
         score = words.number(view.score, words.places([view.score], 4)).text
         marks.append(f"  {score} {task.unit}")
-    if task.simulated:
+    if simulated(task, view):
         marks += ["  ", words.SIMULATED]
     state = words.experiment_state(view.state)
     return apart(line(*marks), (state,), cells)
@@ -105,9 +106,10 @@ def _entry(label: str, text: str, cells: int, tone: Tone = Tone.PLAIN) -> list[L
     return labelled(Span(f"{label:<{_LABEL}}", Tone.DIM), text, cells, tone)
 
 
-def _flags(view: ExperimentView, cells: int) -> list[Line]:
+def _flags(task: TaskView, view: ExperimentView, cells: int) -> list[Line]:
+    engine = _entry("engine", view.engine, cells) if len(task.engines) > 1 else []
     flags = "  ".join(f"{name}={words.value(v)}" for name, v in view.parameters.items())
-    return _entry("flags", flags or "the engine's defaults", cells)
+    return [*engine, *_entry("flags", flags or "the engine's defaults", cells)]
 
 
 def _failure(failure: Failure, cells: int) -> list[Line]:
@@ -120,6 +122,15 @@ def _failure(failure: Failure, cells: int) -> list[Line]:
     if failure.advice:
         lines += _entry("what to do", failure.advice, cells, Tone.STRONG)
     return lines
+
+
+def _also_ruled_out(view: ExperimentView, cells: int) -> list[Line]:
+    if view.ruled_out == 0:
+        return []
+    count = view.ruled_out
+    some = "more configurations than can be counted" if count is None else f"{count} configuration"
+    some += "s" if count is not None and count != 1 else ""
+    return _entry("also ruled out", f"{some}: they share its fate and are not started", cells)
 
 
 def _start(view: ExperimentView, start: StartView, now: float, cells: int) -> list[Line]:

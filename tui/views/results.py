@@ -90,8 +90,10 @@ def fields(overview: Overview, scale: Scale) -> tuple[Field, ...]:
     flags = [_flag(name, dict(scale.flags).get(name, 0)) for name in overview.flags]
     number = Column("#", right=True)
     shared = (*_scores(overview.task, scale), *_latencies(scale), *_others(scale))
+    engine = Field("engine", Column("engine", rank=1), lambda row: line(row.engine))
     return (
         Field("number", number, lambda row: line(str(row.number)), falling=True),
+        *([engine] if len(overview.task.engines) > 1 else []),
         *flags,
         *shared,
     )

@@ -173,7 +173,7 @@ def outcome(task: TaskView) -> Line:
     """One line for a task with no experiment at work."""
     if task.failure:
         return line(Span(f"✖ {words.failure(task.failure)}: {task.failure.message}", Tone.BAD))
-    if task.note and task.state is TaskState.RUNNING:
+    if task.note and task.state in {TaskState.RUNNING, TaskState.QUEUED}:
         return line(Span(task.note, Tone.DIM))
     said = {
         TaskState.QUEUED: "waits for its turn",

@@ -42,8 +42,8 @@ def best_plot(
     task = overview.task
     start = task.started or task.submitted
     ends = [p.ended for p in points if p.ended is not None and drawable(p.ended)]
-    end = task.ended or max([now, *ends])
-    time = _time(start, max(end, start + 1))
+    end = max(task.ended or max([now, *ends]), start + 1)  # the clock may have been set back
+    time = _time(start, end)
     scores = [p.score for p in points if p.score is not None]
     scores += [score for _, score in overview.steps]
     if task.baseline_score is not None:

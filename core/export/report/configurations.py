@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from core.export.evidence import Evidence
 from core.export.figures import NONE
-from core.export.markdown import table
+from core.export.markdown import bullets, table
 from core.export.picked import curves, feasible, repeats, score_of, shown
+from core.export.pruned import ruled_out
 from core.export.reasons import failure_text, reason
-from core.export.table import flag_text, score_text, varying
+from core.export.table import flag_text, score_text, several, varying
 from core.store.views import ExperimentView
 
 
@@ -20,10 +21,20 @@ def configurations(found: Evidence) -> Iterator[str]:
         return
     task, names = found.detail.task, varying(experiments)
     yield "## Every configuration"
-    head = ["#", *names, f"score {task.unit}", "repeats", "load", "outcome"]
+    engines = several(experiments)
+    head = [
+        "#",
+        *(["engine"] if engines else []),
+        *names,
+        f"score {task.unit}",
+        "repeats",
+        "load",
+        "outcome",
+    ]
     rows = [
         [
             str(e.number),
+            *([e.engine] if engines else []),
             *(flag_text(e.parameters.get(name)) for name in names),
             score_text(score_of(e), task.unit),
             str(repeats(e) or NONE),
@@ -33,6 +44,8 @@ def configurations(found: Evidence) -> Iterator[str]:
         for e in experiments
     ]
     yield table(head, rows, "r" * (len(head) - 1) + "l")
+    if known := ruled_out(found.detail):
+        yield bullets(map(str, known))
 
 
 def bad_loads(found: Evidence) -> Iterator[str]:

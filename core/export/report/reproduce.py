@@ -13,7 +13,7 @@ from core.export.markdown import block, line, table
 # What a manifest has that says nothing about another run.
 _OWN = frozenset({
     "task", "experiment", "attempt", "started", "argv", "environment", "container_environment",
-    "pid", "pid_started", "container", "container_name",
+    "benchmark_environment", "pid", "pid_started", "container", "container_name",
 })  # fmt: skip
 
 

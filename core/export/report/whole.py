@@ -8,7 +8,7 @@ from core.export.closest import Closest, closest
 from core.export.evidence import Evidence
 from core.export.figures import clock, count, duration, plain
 from core.export.markdown import escaped, line, table
-from core.export.picked import feasible, repeats, score_of
+from core.export.picked import feasible, repeats, score_of, simulated
 from core.export.reasons import failure_text
 from core.export.report.compared import commands, compared
 from core.export.report.configurations import bad_loads, configurations
@@ -40,8 +40,17 @@ def _head(found: Evidence) -> Iterator[str]:
         ("experiments", _counted(found.detail)),
     ]
     yield table(("task", task.name), rows, "ll")
-    if task.simulated:
-        yield "**Every figure here is simulated**: no real engine served these requests."
+    if made_up := _simulated(found.detail):
+        yield f"**{made_up}**: no real engine served these requests."
+
+
+def _simulated(detail: TaskDetail) -> str:
+    """What of the figures is; nothing when none are."""
+    marks = {e.number: simulated(detail.task, e) for e in detail.experiments}
+    if detail.task.simulated and all(marks.values()):
+        return "Every figure here is simulated"
+    numbers = ", ".join(f"#{number}" for number, mark in marks.items() if mark)
+    return f"The figures of {numbers} are simulated" if numbers else ""
 
 
 def _counted(detail: TaskDetail) -> str:
