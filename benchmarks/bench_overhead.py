@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from core.bench.genai import Bench, Plan  # noqa: E402
 from core.values import Purpose  # noqa: E402
-from tests.test_bench import make_tokenizer  # noqa: E402
+from tests.bench_site import make_tokenizer  # noqa: E402
 
 LIMIT = 0.5
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.load_families import Curve, Point
-from core.bench.load import Level, Step, next_step
+from core.bench.load import Step, next_step
+from core.score.level import Level
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from core.bench.load_levels import Level
 from core.bench.load_space import Space, ahead, meets, roof
+from core.score.level import Level
 
 _NOISE = 1.05  # of two measurements of 3 % each
 _FAR = 4.0  # so far over a limit, throughput may have fallen from a peak

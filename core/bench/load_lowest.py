@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 
-from core.bench.load_levels import Ended, Level, Step
+from core.bench.load_levels import Ended, Step
 from core.bench.load_space import Space
+from core.score.level import Level
 
 WORTH = 1.05
 """A latency must promise to be this much lower for another load to be measured."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core.bench.load_bound import bound
-from core.bench.load_levels import Ended, Level, Step
+from core.bench.load_levels import Ended, Step
 from core.bench.load_regions import Proposal, proposals
 from core.bench.load_relief import relief
 from core.bench.load_space import Space, meets
+from core.score.level import Level
 
 FIRST = 16
 """Without a hint: the middle of a ladder from 1 to 512, in log load."""

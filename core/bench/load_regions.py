@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from core.bench.load_levels import Level
 from core.bench.load_space import Space, ahead, crossing, meets, roof
+from core.score.level import Level
 
 AIM = 0.97
 """Of the load at which a limit is expected to be reached: a load just under it costs 3 % at

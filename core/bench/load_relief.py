@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from core.bench.load_levels import Level, Step
+from core.bench.load_levels import Step
 from core.bench.load_space import Space, exponent
+from core.score.level import Level
 
 _SHORT = 0.95  # of the load where the limit is expected: once below it, it can be bracketed
 _LONGEST = 16.0  # one step down
 _WIDE = 2.5  # a gap between two loads that can hide an island
+_DEEP = 2.0  # a limit missed by so much on both sides is not met between them
 _LOOKED = 4  # with so many loads over the limit, an island is no longer looked for
 
 
@@ -79,7 +81,7 @@ def _island(space: Space) -> Step | None:
     gaps = [
         (high.concurrency / low.concurrency, low.concurrency, high.concurrency)
         for low, high in pairwise(space.levels)
-        if not low.void
+        if not low.void and min(low.strain, high.strain) < _DEEP
     ]
     width, a, b = max(gaps, default=(0.0, 1, 1))
     load = space.nearest(math.sqrt(a * b), a, b)

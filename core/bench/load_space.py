@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.bench.load_levels import Level
+from core.score.level import Level
 
 HIGHEST = 1024
 _APART = 1.15  # two loads that are closer tell noise, not a slope

@@ -21,6 +21,7 @@ _HELP = {
     "skip": "End the running experiment and go on with the next.",
 }
 
+_NEXT_SECONDS = 4.0  # in which the parent of a runner that died has started another
 _LEAVE_SECONDS = 60.0
 
 
@@ -67,9 +68,18 @@ def stop() -> None:
 
 
 async def _stop(home: Home) -> None:
-    if not runner_status(home.lock).alive:
+    view = runner_status(home.lock)
+    if not view.alive and view.pid is None:
         click.echo("no runner")
         return
+    if not view.alive:
+        # It died. The next one, of its parent or ours, ends what it has left, and then leaves.
+        deadline = time.monotonic() + _NEXT_SECONDS
+        while not runner_status(home.lock).alive:
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.1)
+        await Client(home).ensure_runner()
     await Client(home).tell("leave")
     deadline = time.monotonic() + _LEAVE_SECONDS
     while runner_status(home.lock).alive:

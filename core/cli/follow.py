@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from core.export.figures import left, low, plain
+from core.export.pruned import RuledOut
 from core.export.reasons import failure_text, reason
 from core.export.table import flag_text, score_text
 from core.metrics import Measurement
+from core.runner.patience import RETRIES
 from core.store.views import ExperimentView, MeasurementView, PhaseView, TaskDetail
-from core.values import Event, Scalar, StartReason
+from core.values import Event, Scalar, StartReason, size_text
 
 _FRESH = 5.0  # seconds
+
+_PRIOR = {
+    "prior.known": "the first candidates are ordered by",
+    "prior.unpredicted": "there is no prediction",
+}
 
 
 class Follower:
@@ -50,6 +58,12 @@ def _how_far(phase: PhaseView) -> str:
 def _text(event: Event, detail: TaskDetail) -> str | None:
     if event.kind.startswith("task."):
         return f"{detail.task.name} ({detail.task.id}) {event.kind.removeprefix('task.')}"
+    if event.kind == "configurations.ruled_out":
+        return _ruled_out(event)
+    if event.kind.startswith("prior."):
+        return f"{_PRIOR[event.kind]}: {event.detail['message']}"
+    if event.kind.startswith("ahead."):
+        return _ahead(event)
     if event.experiment is None:
         return None
     experiment = detail.experiments[event.experiment]
@@ -57,10 +71,28 @@ def _text(event: Event, detail: TaskDetail) -> str | None:
     return f"#{experiment.number} {text}" if text else None
 
 
+def _ruled_out(event: Event) -> str:
+    said: dict[str, Any] = dict(event.detail)
+    return str(RuledOut(said["count"], said["cause"], said["reason"], event.experiment))
+
+
+def _ahead(event: Event) -> str:
+    """What was fetched while the task had to wait."""
+    said: dict[str, Any] = dict(event.detail)
+    match event.kind:
+        case "ahead.fetching":
+            return f"fetching {said['name']} ahead: {size_text(said['bytes'])}"
+        case "ahead.left":
+            return f"{said['name']} is left to its own start: {said['message']}"
+    return f"{said['name']} is there"
+
+
 def _about(event: Event, experiment: ExperimentView, detail: TaskDetail) -> str | None:
     match event.kind:
         case "experiment.pending":
-            return f"{_flags(experiment.parameters)} – {experiment.reason}{_left(event, detail)}"
+            engine = f"{experiment.engine} " if len(detail.task.engines) > 1 else ""
+            flags = _flags(experiment.parameters)
+            return f"{engine}{flags} – {experiment.reason}{_left(event, detail)}"
         case "start.running" | "start.failed" if _repeat(event, experiment):
             return _confirmed(event, experiment) + _left(event, detail)
         case "start.phase":
@@ -75,6 +107,19 @@ def _about(event: Event, experiment: ExperimentView, detail: TaskDetail) -> str 
             return f"failed, {event.detail.get('kind')}: {event.detail.get('message')}"
         case "experiment.cancelled" | "experiment.interrupted":
             return event.kind.removeprefix("experiment.")
+    return _befell(event)
+
+
+def _befell(event: Event) -> str | None:
+    """What was nobody's doing."""
+    said = event.detail
+    match event.kind:
+        case "start.retry":
+            return f"{said['message']}; try {said['tries']} of {RETRIES} in {said['seconds']:g} s"
+        case "start.adopted":
+            return "goes on where the runner before it was"
+        case "measurement.void":
+            return f"{said['scenario']} at {said['concurrency']} does not count: {said['message']}"
     return None
 
 

@@ -21,11 +21,14 @@ OpenConsole = Callable[[Home, str | None], int]
 """Opens the console on a home, on a task if one is named; returns the exit status."""
 
 _MODULES = {
-    "core.cli.running": ("run", "demo", "check"),
+    "core.cli.running": ("run", "demo"),
+    "core.cli.checking": ("check",),
     "core.cli.results": ("ls", "show", "logs", "export"),
     "core.cli.control": ("pause", "resume", "cancel", "retry", "skip", "runner", "paths"),
     "core.cli.machine": ("doctor",),
+    "core.cli.diagnosing": ("diagnose",),
     "core.cli.models": ("models",),
+    "core.cli.presets": ("presets",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

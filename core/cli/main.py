@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 
 from core.cli.home import find_home
 from core.paths import Home
 from core.values import AutotunerError, InputError, one_line
+
+_DISK = {errno.ENOSPC, errno.EDQUOT}
 
 
 def run(arguments: Sequence[str], opener: Callable[[Home, str | None], int]) -> int:
@@ -29,6 +32,10 @@ def run(arguments: Sequence[str], opener: Callable[[Home, str | None], int]) -> 
         # The reader has gone (`… | head`); Python must not complain at exit about stdout.
         sys.stdout = sys.stderr
         return 0
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        return _say(f"{error.filename or 'writing'}: {error.strerror}; make room there", 1)
 
 
 def _command(arguments: Sequence[str], opener: Callable[[Home, str | None], int]) -> int:

@@ -41,7 +41,7 @@ def models(text: str, as_json: bool) -> None:
 
 
 def _found(text: str, resolved: Settings) -> list[dict[str, Any]]:
-    if resolved.values.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    if settings.is_offline(resolved):
         raise AutotunerError("HF_HUB_OFFLINE is set: the Hub is not asked; unset it to search")
     try:
         done = subprocess.run(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from core.cli.environment import environment_text
 from core.cli.group import cli, find_home, wait_for
 from core.cli.words import headline, summary
 from core.export import files
@@ -19,7 +20,7 @@ from core.export.table import score_text, text_table
 from core.logs import sanitize
 from core.paths import Home
 from core.store.reader import Reader
-from core.store.views import ExperimentView, TaskDetail
+from core.store.views import ExperimentView, StartView, TaskDetail
 from core.values import InputError
 
 _FOLLOW_POLL = 0.3
@@ -74,10 +75,34 @@ def shown(home: Home, detail: TaskDetail) -> str:
 @click.argument("task")
 @click.argument("number", type=int, required=False)
 @click.option("--benchmark", is_flag=True, help="The benchmark's log instead of the engine's.")
+@click.option("--environment", is_flag=True, help="What it has in its environment instead.")
+@click.option("--json", "as_json", is_flag=True, help="That, as one JSON document on stdout.")
 @click.option("-f", "follow", is_flag=True, help="Go on until the experiment ends.")
-def logs(task: str, number: int | None, benchmark: bool, follow: bool) -> None:
+def logs(
+    task: str, number: int | None, benchmark: bool, environment: bool, as_json: bool, follow: bool
+) -> None:
     """The log of an experiment; of the newest one when no number is given."""
+    if environment and not follow:
+        click.echo(_environment(task, number, benchmark, as_json))
+        return
+    if environment or as_json:
+        raise InputError("logs: --environment goes without -f, and --json only with it")
     wait_for(_logs(task, number, "benchmark.log" if benchmark else "engine.log", follow))
+
+
+def _environment(name: str, number: int | None, benchmark: bool, as_json: bool) -> str:
+    from core.doctor.effective import Child, effective  # brings Docker's library with it
+
+    home = find_home()
+    detail = wait_for(found(home, name))
+    experiment = _experiment(detail, number)
+    attempt = _started(detail, experiment).attempt
+    child = Child(detail.task.id, experiment.number, attempt, benchmark, experiment.engine)
+    seen = effective(home, child)
+    whose = {"task": detail.task.name, "experiment": experiment.number, "start": attempt}
+    if as_json:
+        return json.dumps({**whose, **seen.document()}, indent=2)
+    return environment_text(f"{detail.task.name} #{experiment.number}", seen)
 
 
 async def _logs(name: str, number: int | None, kind: str, follow: bool) -> None:
@@ -85,9 +110,7 @@ async def _logs(name: str, number: int | None, kind: str, follow: bool) -> None:
     while True:
         detail = await found(home, name)
         experiment = _experiment(detail, number)
-        if not experiment.starts:
-            raise InputError(f"{detail.task.name} #{experiment.number} was not started yet")
-        attempt = experiment.starts[-1].attempt
+        attempt = _started(detail, experiment).attempt
         path = home.start(detail.task.id, experiment.number, attempt) / kind
         offset, shown = (offset if path == shown else 0), path
         offset = _print_from(path, offset)
@@ -106,6 +129,13 @@ def _experiment(detail: TaskDetail, number: int | None) -> ExperimentView:
             f"{detail.task.name} has experiments 0 to {len(detail.experiments) - 1}, not {number}"
         )
     return detail.experiments[number]
+
+
+def _started(detail: TaskDetail, experiment: ExperimentView) -> StartView:
+    """The last start; InputError when there is none."""
+    if not experiment.starts:
+        raise InputError(f"{detail.task.name} #{experiment.number} was not started yet")
+    return experiment.starts[-1]
 
 
 def _print_from(path: Path, offset: int) -> int:

@@ -1,33 +1,29 @@
-"""run, demo, check: a task goes in, progress and the winner's command come out."""
+"""run, demo: a task goes in, progress and the winner's command come out."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from core.cli.checking import preflight
 from core.cli.follow import Follower
 from core.cli.group import cli, find_home, open_console, wait_for
 from core.cli.results import found, shown
 from core.client import Client
+from core.doctor.logind import logind_check
+from core.doctor.report import Verdict
 from core.engines import registry
 from core.export import files
-from core.export.figures import count, duration
 from core.paths import Home
-from core.score import LEAST_REPEATS
-from core.space import build
+from core.store.lock import runner_status
 from core.store.reader import Reader
+from core.store.views import TaskView
 from core.task import Task, load, parse
-
-if TYPE_CHECKING:
-    from core.doctor.check import Report
-    from core.doctor.plan import Confirmation, Plan
+from core.values import TaskState
 
 _POLL = 0.25
 
@@ -39,7 +35,7 @@ _POLL = 0.25
 def run_task(context: click.Context, file: Path, as_json: bool) -> None:
     """Queue a task and follow it. Ctrl-C leaves it running."""
     task = load(file, registry.ENGINES)
-    context.exit(_submit_and_follow(task, as_json))
+    context.exit(submit_and_follow(preflight(task), as_json))
 
 
 @cli.command()
@@ -49,31 +45,17 @@ def demo(context: click.Context, headless: bool) -> None:
     """Tune the simulated engine with the real genai-bench; takes about four minutes."""
     text = resources.files("core.engines").joinpath("demo.yaml").read_text(encoding="utf-8")
     task = parse(text, "demo.yaml", Path.cwd())
+    preflight(task)
     if headless or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        context.exit(_submit_and_follow(task, as_json=False))
+        context.exit(submit_and_follow(task, as_json=False))
     name = wait_for(Client(find_home()).submit(task, Path.cwd()))
     context.exit(open_console(context, name))
 
 
-@cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.pass_context
-def check(context: click.Context, file: Path, as_json: bool) -> None:
-    """What can be known before a GPU minute is spent, and the plan."""
-    from core.doctor.check import examine  # brings Docker's library with it
-
-    report = examine(load(file, registry.ENGINES), find_home(), Path.cwd(), os.environ)
-    if as_json:
-        click.echo(json.dumps(report.document(), indent=2))
-    else:
-        _print_report(report)
-    context.exit(0 if report.passed else 1)
-
-
-def _submit_and_follow(task: Task, as_json: bool) -> int:
+def submit_and_follow(task: Task, as_json: bool) -> int:
+    """Queue a task that was checked; the exit status of `run`."""
     home = find_home()
-    build(task, registry.find(task.engine))  # what makes no sense is told before it is queued
+    warn_of_logout(home)
     name = wait_for(Client(home).submit(task, Path.cwd()))
     try:
         wait_for(_follow(home, name, quiet=as_json))
@@ -85,15 +67,23 @@ def _submit_and_follow(task: Task, as_json: bool) -> int:
         )
         return 130
     detail = wait_for(found(home, name))
+    status = 1 if detail.task.best is None or _stopped(detail.task) else 0
     if as_json:
         click.echo(files.text(home, detail, "json"), nl=False)
-        return 0 if detail.task.best is not None else 1
+        return status
     click.echo(shown(home, detail))
-    if detail.task.best is None:
-        return 1
+    if status:
+        return status
     click.echo("run it with:")
     click.echo(f"  {files.command(home, detail)}")
     return 0
+
+
+def warn_of_logout(home: Home) -> None:
+    """Whoever starts a runner should know what would end it."""
+    check = logind_check()
+    if check.verdict is Verdict.WARNING and not runner_status(home.lock).alive:
+        click.echo(f"autotuner-tui: {check.evidence}; {check.advice}", err=True)
 
 
 async def _follow(home: Home, name: str, *, quiet: bool) -> None:
@@ -107,41 +97,12 @@ async def _follow(home: Home, name: str, *, quiet: bool) -> None:
                     for line in follower.lines(detail):
                         if not quiet:
                             click.echo(line)
-                    if detail.task.state.final:
+                    if detail.task.state.final or _stopped(detail.task):
                         return
             await client.ensure_runner()
             await asyncio.sleep(_POLL)
 
 
-def _print_report(report: Report) -> None:
-    for item in report.checks:
-        click.echo(f"{item.verdict:<8} {item.id:<12} {item.evidence}")
-        if item.advice:
-            click.echo(f"{'':<21} {item.advice}")
-    plan = report.plan
-    click.echo(f"plan     {plan.experiments} experiments of {plan.configurations} configurations")
-    for rule, removed in plan.removed.items():
-        click.echo(f"         {removed} ruled out by: {rule}")
-    click.echo(f"         {_cost(plan)} when a start takes a minute")
-    click.echo(f"         confirmation: {_confirmation(plan.confirmation)}")
-    click.echo("baseline command:")
-    click.echo(f"  {plan.baseline}")
-
-
-def _cost(plan: Plan) -> str:
-    hours = "" if plan.gpu_hours is None else f", {plan.gpu_hours:.2g} GPU-hours,"
-    return f"at most about {duration(plan.seconds)}{hours}"
-
-
-def _confirmation(planned: Confirmation) -> str:
-    if not planned.repeats:
-        return "off: the verdict will be unconfirmed"
-    if not planned.configurations:
-        return "nothing to hold the baseline against"
-    least = min(LEAST_REPEATS, planned.repeats)
-    times = f"{least} to {planned.repeats}" if least < planned.repeats else str(least)
-    others = count(planned.configurations, "configuration")
-    return (
-        f"{times} repeat{'s' if times != '1' else ''} of up to {others} and the baseline, "
-        f"at most about {duration(planned.seconds)} of it"
-    )
+def _stopped(task: TaskView) -> bool:
+    """Paused by itself: it goes on when a person has done something."""
+    return task.state is TaskState.PAUSED and task.failure is not None

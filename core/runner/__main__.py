@@ -1,7 +1,7 @@
-"""`python -P -m core.runner`: the runner of the home that AUTOTUNER_HOME names."""
+"""`python -P -m core.runner`: the runner of the home that AUTOTUNER_HOME names, kept alive."""
 
 import sys
 
-from core.runner.main import main
+from core.runner.supervise import supervise
 
-sys.exit(main())
+sys.exit(supervise())

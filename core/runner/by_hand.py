@@ -7,8 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.space import Space
+from core.search.base import Barred
+from core.search.choose import listed
+from core.space import Space, Spaces
 from core.space.values import grid_values
+from core.task import Task
 from core.task.errors import RefusedError
 from core.task.fields import scalar
 from core.task.parameters import flags
@@ -27,6 +30,18 @@ class ByHand:
     forbidden: str | None
 
 
+def part(space: Spaces, engine: object) -> Space:
+    """That of the engine which is meant: the first where none is named. AutotunerError for one
+    that the task does not have.
+    """
+    known = {one.engine.name: one for one in space.parts}
+    if engine is None:
+        return space.parts[0]
+    if not isinstance(engine, str) or engine not in known:
+        raise AutotunerError(f"engine: the task has no {engine}; it has: {', '.join(known)}")
+    return known[engine]
+
+
 def read(parameters: object, space: Space) -> ByHand:
     """Flags laid over what is the same in every experiment; null: the flag is not passed.
 
@@ -39,8 +54,8 @@ def read(parameters: object, space: Space) -> ByHand:
         if name.removeprefix("no-") in engine.reserved:
             raise AutotunerError(f"{name}: set by autotuner-tui; remove it")
     common = _common(space)
-    point = {**common, **given}
-    configuration = space.configuration(point)
+    point = space.settled({**common, **given}, given)
+    configuration = engine.configuration(space.passed(point))
     needed = engine.gpus(configuration)
     if space.limit and needed > space.limit:
         raise AutotunerError(f"it needs {needed} GPUs and the task may use {space.limit}")
@@ -49,11 +64,16 @@ def read(parameters: object, space: Space) -> ByHand:
     return ByHand(configuration, added, _forbidden(space, point))
 
 
-def planned(space: Space, budget: int, keys: Collection[str]) -> int:
-    """How many experiments there will be; `keys` are those of the experiments there are."""
-    if space.size is None or space.size >= budget:
+def planned(task: Task, space: Spaces, keys: Collection[str], barred: Barred | None = None) -> int:
+    """How many experiments there will be; `keys` are those of the experiments there are, and
+    what is barred is not tried: of a strategy that draws more than the grid has, who knows.
+    """
+    budget = task.budget.experiments
+    counted = space.size is not None and listed(task, space)
+    if not counted or ((space.size or 0) >= budget and barred is None):
         return max(budget, len(keys))
-    every = {space.baseline.key, *keys, *(one.key for one in space.grid())}
+    open_ = (one.key for one in space.grid() if barred is None or not barred(one))
+    every = {*(one.key for one in space.baselines), *keys, *open_}
     return max(len(keys), min(budget, len(every)))
 
 

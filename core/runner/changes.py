@@ -6,22 +6,21 @@ import asyncio
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from core.engines import registry
 from core.export.table import flag_text
 from core.paths import Home
-from core.runner import by_hand
-from core.runner.standing import BY_HAND
+from core.runner import by_hand, facts
+from core.runner.doomed import Doomed, dooms
+from core.runner.standing import BY_HAND, waits
 from core.runner.work import Worker
-from core.search.choose import strategy
-from core.search.simple import Grid
-from core.space import Space, build
+from core.search.choose import listed
+from core.space import Spaces
 from core.store.journal import Command, Journal
 from core.store.reader import Reader
 from core.store.views import TaskView
-from core.task import Budget, Range, Task, load
+from core.task import Budget, Task, load
 from core.task.dump import save
 from core.task.units import write_seconds
 from core.values import AutotunerError, ExperimentState, TaskState
@@ -44,7 +43,11 @@ class Changes:
     async def resume(self, task: TaskView, command: Command) -> None:
         if task.state is not TaskState.PAUSED:
             raise refused("resume", task)
+        experiments = await self._journal.experiments(task.id)
+        cured = [e.number for e in experiments if e.failure is not None and waits(e.failure)]
         async with self._journal.together():
+            for number in cured:
+                await self._journal.reopen_failed(task.id, number)
             await self._journal.requeue(task.id, only_open=await self._journal.only_open(task.id))
             await self._answer(command, f"{task.name} goes on")
         self._worker.wake()
@@ -73,9 +76,10 @@ class Changes:
         if task.state is TaskState.CANCELLED:
             raise refused("try a configuration", task)
         wanted, space = await asyncio.to_thread(self._space, task.id)
-        asked = by_hand.read(command.arguments.get("parameters"), space)
+        part = by_hand.part(space, command.arguments.get("engine"))
+        asked = by_hand.read(command.arguments.get("parameters"), part)
         keys = {*await self._journal.keys(task.id), space.baseline.key, asked.configuration.key}
-        plan = await asyncio.to_thread(by_hand.planned, space, wanted.budget.experiments, keys)
+        plan = await self._plan(task.id, wanted, space, keys)
         async with self._journal.together():
             number = await self._journal.add_by_hand(
                 task.id, space.baseline, asked.configuration, BY_HAND
@@ -98,11 +102,11 @@ class Changes:
         if budget != old.budget:
             await asyncio.to_thread(save, new, self._home.task_file(task.id))
         keys = await self._journal.keys(task.id)
-        plan = await asyncio.to_thread(by_hand.planned, space, budget.experiments, keys)
+        plan = await self._plan(task.id, new, space, keys)
         spent = await self._journal.spent(task.id)
         over = budget.duration is not None and spent >= budget.duration
         left = len(keys) < budget.experiments and not over
-        untried = len(keys) < plan or not _listed(new, space)
+        untried = len(keys) < plan or not listed(new, space)
         async with self._journal.together():
             deadline = self._deadline(task.id, budget.duration, spent)
             await self._journal.set_budget(task.id, plan, deadline, dataclasses.asdict(budget))
@@ -113,9 +117,15 @@ class Changes:
             await self._answer(command, f"{task.name}: {_budget_text(budget)}{said}")
         self._worker.wake()
 
-    def _space(self, task: str) -> tuple[Task, Space]:
+    async def _plan(self, task: str, wanted: Task, space: Spaces, keys: Collection[str]) -> int:
+        """How many experiments there will be, without those that would fail as others did."""
+        doomed = Doomed(dooms(await self._journal.experiments(task)))
+        barred = doomed if doomed.dooms else None
+        return await asyncio.to_thread(by_hand.planned, wanted, space, keys, barred)
+
+    def _space(self, task: str) -> tuple[Task, Spaces]:
         wanted = load(self._home.task_file(task))
-        return wanted, build(wanted, registry.find(wanted.engine))
+        return wanted, facts.space(wanted, facts.thaw(self._home, task))
 
     def _deadline(self, task: str, limit: float | None, spent: float) -> float | None:
         if limit is None:
@@ -137,13 +147,6 @@ class Changes:
 
     async def _answer(self, command: Command, reply: str) -> None:
         await self._journal.finish_command(command, reply=reply, error=None)
-
-
-def _listed(task: Task, space: Space) -> bool:
-    """Whether the grid has every configuration that the task's strategy can think of."""
-    spans = [one for one in space.parameters.values() if isinstance(one, Range)]
-    drawn = any(span.step is None for span in spans)
-    return not drawn or isinstance(strategy(task, space), Grid)
 
 
 def refused(verb: str, task: TaskView) -> AutotunerError:

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 
 from core import score
 from core.deploy import docker
-from core.engines import registry
 from core.paths import Home
 from core.runner import by_hand
 from core.runner.changes import Changes, refused
+from core.runner.shelving import Shelving
 from core.runner.work import Worker
-from core.space import build
+from core.space import space_of
 from core.store.journal import Command, Journal, NewTask
 from core.store.reader import Reader
 from core.store.views import TaskView
@@ -45,6 +45,7 @@ class Desk:
             "enqueue": changes.enqueue,
             "budget": changes.budget,
         }
+        self._shelving = Shelving(journal).verbs
         self._verbs: dict[str, Handler] = {
             "pause": self._pause,
             "cancel": self._cancel,
@@ -95,6 +96,9 @@ class Desk:
             return await self._stop_container(str(command.arguments.get("container", "")))
         if command.verb == "leave":
             return self._leave(left=left)
+        if shelve := self._shelving.get(command.verb):
+            await shelve(command)
+            return None
         if change := self._changes.get(command.verb):
             async with self._worker.turn:
                 await change(await self._found(named), command)
@@ -136,18 +140,17 @@ class Desk:
         if await self._reader.find(name):
             return name
         task = load(self._home.task_file(name))
-        engine = registry.find(task.engine)
-        space = build(task, engine)
-        planned = await asyncio.to_thread(by_hand.planned, space, task.budget.experiments, ())
+        space = space_of(task)
+        planned = await asyncio.to_thread(by_hand.planned, task, space, ())
         await self._journal.add_task(
             NewTask(
                 id=name,
                 name=task.name,
-                engine=task.engine,
+                engine=", ".join(task.engines),
                 model=task.model,
                 objective=task.objective,
                 unit=score.unit(task.objective),
-                simulated=engine.simulated,
+                simulated=any(part.engine.simulated for part in space.parts),
                 planned=planned,
                 submitted=time.time(),
             )
@@ -165,8 +168,10 @@ class Desk:
     async def _cancel(self, task: TaskView) -> str:
         if task.state.final:
             raise refused("cancel", task)
+        asked = time.time()
         await self._worker.cancel(task.id)
-        return f"{task.name} is cancelled"
+        left = await self._journal.left_since(task.id, asked)
+        return f"{task.name} is cancelled" + (f"; still there: {'; '.join(left)}" if left else "")
 
     async def _skip(self, task: TaskView) -> str:
         number = await self._worker.skip(task.id)

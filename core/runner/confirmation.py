@@ -20,7 +20,7 @@ from core.score import (
     lower_is_better,
     next_repeat,
 )
-from core.store.journal import Journal
+from core.store.journal import Journal, StartKey
 from core.store.reader import Reader
 from core.store.views import ExperimentView, VerdictView
 
@@ -60,6 +60,16 @@ class Confirmation:
         place = numbers.index(number)
         return views[place], self._aligned(setup, views[place], found[place], found)
 
+    async def resumed(
+        self, setup: Setup, experiments: Sequence[ExperimentView], costs: Costs, key: StartKey
+    ) -> tuple[ExperimentView, Confirmed]:
+        """The repeat that an earlier runner began, as it was chosen then."""
+        numbers = sorted({*self._numbers(setup, experiments, costs), key.number})
+        views = [_without(await self._found(setup, number), key) for number in numbers]
+        found = await asyncio.to_thread(together, setup, views)
+        place = numbers.index(key.number)
+        return views[place], self._aligned(setup, views[place], found[place], found)
+
     def _aligned(
         self, setup: Setup, view: ExperimentView, own: Confirmed, found: Sequence[Confirmed]
     ) -> Confirmed:
@@ -89,7 +99,7 @@ class Confirmation:
             return []  # nothing was tried that the baseline could be better than
         met = [e for e in experiments if e.feasible and e.score is not None and e.state.measured]
         searched = [
-            Searched(e.number, e.score or 0.0, setup.gpus(e.parameters))
+            Searched(e.number, e.score or 0.0, setup.gpus(e.configuration))
             for e in met
             if not e.baseline
         ]
@@ -131,3 +141,12 @@ class Confirmation:
         found = await self._reader.experiment(setup.id, number)
         assert found is not None  # the runner itself wrote it and never removes one
         return found
+
+
+def _without(view: ExperimentView, key: StartKey) -> ExperimentView:
+    """An experiment as it was before one of its starts."""
+    if view.number != key.number:
+        return view
+    starts = tuple(start for start in view.starts if start.attempt != key.attempt)
+    measured = tuple(one for one in view.measurements if one.start != key.attempt)
+    return dataclasses.replace(view, starts=starts, measurements=measured)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from core import score
 from core.bench.looks import pooled
-from core.runner.levels import Paused
+from core.runner.halt import Paused
 from core.runner.loads import NEAR, Loads, agreed, lowered, strained
 from core.runner.meter import Meter
 from core.runner.setup import Setup
@@ -155,7 +155,7 @@ def _lowered(
 def _confirmed(
     setup: Setup, side: _Side, loads: Loads, found: _Pooled, others: Sequence[Loads]
 ) -> Confirmed:
-    gpus = setup.gpus(side.experiment.parameters)
+    gpus = setup.gpus(side.experiment.configuration)
     judged = {
         view.data.scenario: score.judge(view.data, setup.task.slo, setup.task.objective, gpus)
         for view in side.chosen
@@ -208,7 +208,7 @@ def _value(
     setup: Setup, experiment: ExperimentView, views: Sequence[MeasurementView]
 ) -> float | None:
     """The objective of one repeat, over its scenarios."""
-    task, work, gpus = setup.task, setup.task.workload, setup.gpus(experiment.parameters)
+    task, work, gpus = setup.task, setup.task.workload, setup.gpus(experiment.configuration)
     judged = [score.judge(view.data, task.slo, task.objective, gpus) for view in views]
     return score.outcome(judged, task.objective, work.scenarios, work.weights).score
 
@@ -227,7 +227,7 @@ def _pooled(
     ]
     limits = {str(name): limit for name, limit in task.slo.per_request.items()}
     together = pooled(folders, data.scenario, data.concurrency, Purpose.CONFIRM, limits)
-    gpus = setup.gpus(experiment.parameters)
+    gpus = setup.gpus(experiment.configuration)
     judged = score.judge(together, task.slo, task.objective, gpus)
     return MeasurementView(views[-1].start, judged.feasible, judged.breaches, together)
 
@@ -242,7 +242,7 @@ def _arm(setup: Setup, side: _Side, loads: Loads, found: _Pooled) -> Arm:
         values=values,
         at=tuple(own[-1].data.started for own in found.repeats.values())[: len(values)],
         feasible=not found.missed,
-        gpus=setup.gpus(side.experiment.parameters),
+        gpus=setup.gpus(side.experiment.configuration),
         latency=max(latencies, default=None),
         searched=side.experiment.score if dict(loads) == dict(side.own) else None,
         lost=_lost(side.experiment),

@@ -41,7 +41,7 @@ class Costs:
             return False
         if budget.gpu_hours is None:
             return True
-        more = seconds * setup.gpus(setup.space.baseline.parameters)
+        more = seconds * setup.gpus(setup.space.baseline)
         return self.gpu_seconds + more <= budget.gpu_hours * 3600
 
     def search_goes_on(self, setup: Setup) -> bool:
@@ -55,7 +55,7 @@ class Costs:
     def _hours(self, setup: Setup) -> float | None:
         """The seconds that the GPU-hours are, at the GPUs of the baseline."""
         hours = setup.task.budget.gpu_hours
-        gpus = setup.gpus(setup.space.baseline.parameters)
+        gpus = setup.gpus(setup.space.baseline)
         return None if hours is None else hours * 3600 / gpus
 
 

@@ -46,6 +46,10 @@ class Keeper:
             self._before |= {uuid: level} if (level := used[uuid]) is not None else {}
         return choice.uuids
 
+    def adopt(self, uuids: tuple[str, ...], name: str) -> None:
+        """GPUs that a start of an earlier runner holds."""
+        self._names |= dict.fromkeys(uuids, name)
+
     async def give_back(self, uuids: tuple[str, ...], limit: float) -> Failure | None:
         """Wait until the memory of these GPUs is free again; a Failure when it is not."""
         if not uuids:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from core import __version__, settings
+from core.bench.launched import ENVIRONMENT
 from core.deploy import docker
 from core.deploy.base import Running
 from core.deploy.process import LABEL, EngineProcess
@@ -32,16 +33,33 @@ async def start(
         return await EngineProcess.start(spec, given, log, label)
     _make_folders(setup, spec.container)
     given = {**setup.container_environment, LABEL: label}
-    labels = docker.Labels(setup.home.label, key.task, key.number, key.attempt)
+    # One start at a time: what else carries our label was left when no daemon answered.
+    await docker.sweep(setup.home.label, daemon=_daemon(setup))
     return await docker.start(
         spec,
         given,
         log,
-        labels,
+        _labels(setup, key),
         progress=Progress(journal, key, Phase.PULL),
         pull_limit=setup.task.timeouts.pull,
-        daemon=docker.Daemon(setup.settings.values.get("DOCKER_HOST")),
+        daemon=_daemon(setup),
     )
+
+
+async def find(setup: Setup, key: StartKey, spec: LaunchSpec) -> Running | None:
+    """The engine of a start that an earlier runner launched. StartError without its daemon."""
+    log = setup.start(key.number, key.attempt) / "engine.log"
+    if spec.container is None:
+        return await EngineProcess.find(setup.label(key.number, key.attempt), log)
+    return await docker.find_start(_labels(setup, key), log, _daemon(setup))
+
+
+def _labels(setup: Setup, key: StartKey) -> docker.Labels:
+    return docker.Labels(setup.home.label, key.task, key.number, key.attempt)
+
+
+def _daemon(setup: Setup) -> docker.Daemon:
+    return docker.Daemon(setup.settings.values.get("DOCKER_HOST"))
 
 
 def _make_folders(setup: Setup, box: Container) -> None:
@@ -63,6 +81,9 @@ def write_manifest(setup: Setup, key: StartKey, spec: LaunchSpec, running: Runni
         "engine": setup.engine.name,
         "argv": spec.argv,
         "environment": settings.masked_environment(given),
+        "benchmark_environment": settings.masked_environment(
+            {**setup.bench_environment, **ENVIRONMENT}
+        ),
         "genai_bench": importlib.metadata.version("genai-bench"),
         "autotuner_tui": __version__,
         "python": platform.python_version(),

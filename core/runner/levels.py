@@ -8,17 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core import score
-from core.bench.load import Ended, Level, Step, next_step
+from core.bench.load import Ended, Step, next_step
+from core.runner.halt import Paused
 from core.runner.meter import Meter
 from core.runner.setup import Setup
 from core.score import Judged
+from core.score.level import Level
 from core.store.views import ExperimentView
 from core.task import Task
 from core.values import Purpose
-
-
-class Paused(Exception):
-    """A pause was asked for and the measurement before it is written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +38,11 @@ class Levels:
         self, setup: Setup, experiment: ExperimentView, incumbent: Incumbent, pausing: asyncio.Event
     ) -> None:
         self._task = setup.task
-        self._gpus = setup.gpus(experiment.parameters)
+        self._gpus = setup.gpus(experiment.configuration)
         self._lower = score.lower_is_better(setup.task.objective)
         self._incumbent = incumbent
+        # What a strategy expects of this configuration tells more than what another one had.
+        self._hints = {**incumbent.loads, **experiment.loads}
         self._pausing = pausing
         self._judged: dict[str, list[Judged]] = {s: [] for s in self._task.workload.scenarios}
         since = experiment.started or 0.0
@@ -51,6 +51,11 @@ class Levels:
             if view.data.purpose is Purpose.SEARCH and view.start in own:
                 self._add(score.judge(view.data, setup.task.slo, setup.task.objective, self._gpus))
         self._fatal = _fatal(experiment)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was measured since the experiment began."""
+        return any(self._judged.values())
 
     @property
     def left(self) -> bool:
@@ -88,7 +93,7 @@ class Levels:
             [level(one, self._task) for one in judged],
             lowest=self._lower,
             floor=self._floor(scenario),
-            hint=self._incumbent.loads.get(scenario),
+            hint=self._hints.get(scenario),
             early_stop=self._task.workload.early_stop,
         )
 

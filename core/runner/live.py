@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
+import sqlite3
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +15,12 @@ from core.deploy.docker import snapshot
 from core.gpu import Gpu
 from core.paths import Home
 from core.runner.gpus import Keeper
+from core.store.faults import Damaged
 from core.store.journal import Journal
 from core.store.views import ContainerView
 from core.values import AutotunerError
+
+log = logging.getLogger("autotuner.runner")
 
 CONSOLE_FRESH = 15.0
 _STEP = 1.0
@@ -32,11 +37,24 @@ class Live:
     async def run(self) -> None:
         """For ever; nothing is looked at while no console is open."""
         while True:
-            if time.time() - await self._journal.console_seen() < CONSOLE_FRESH:
-                await self._look()
+            await self.look()
             await asyncio.sleep(_STEP)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Once. A full disk or a locked journal is others' to tell: the look is left out."""
+        try:
+            if await self.watched():
+                await self._write()
+        except Damaged:
+            raise
+        except (AutotunerError, sqlite3.Error, OSError) as error:
+            log.debug("nothing kept for consoles: %s", error)
+
+    async def watched(self) -> bool:
+        """Whether a console is open. A sign of life from the future is of a clock set back."""
+        return abs(time.time() - await self._journal.console_seen()) < CONSOLE_FRESH
+
+    async def _write(self) -> None:
         found, note = await self._gpus.snapshot()
         await self._journal.live("gpus", _kept(found, note))
         await self._journal.live("containers", await self._containers())

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
 
-from core import __version__, settings
-from core.deploy import docker
-from core.deploy.process import end_labelled
+from core import __version__
+from core.doctor.orphans import hosts, spared, sweep
 from core.paths import Home
+from core.runner import room
+from core.runner.adoption import kept
+from core.runner.ahead import Ahead
 from core.runner.commands import Desk
 from core.runner.gpus import Keeper
 from core.runner.hook import Hooks
@@ -20,34 +23,58 @@ from core.runner.work import Worker
 from core.store.journal import Journal
 from core.store.lock import RunnerLock
 from core.store.reader import Reader
-from core.values import AutotunerError, TaskState
+from core.store.schema import Newer
+from core.values import AutotunerError
 
 log = logging.getLogger("autotuner.runner")
 
 _IDLE_SECONDS = 20.0
-_DOCKER_SECONDS = 10.0
 _POLL = 0.1
 
 
+DIED = 70
+"""Exit status of a runner that met what it should not have: another may do better."""
+
+
 def main() -> int:
-    """Run until idle or told to stop. Exit status 1 when another runner is in charge."""
+    """Run until idle or told to stop.
+
+    Exit status 1 when another runner is in charge or the home is unusable, else DIED.
+    """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # The matrices of a strategy are small: more threads only wait for each other, and on a machine
+    # whose processors run an engine they wait long. It is read when numpy is first imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     home = Home.find()
+    since = time.time()  # what is asked of whoever holds the lock from now on is asked of this one
     try:
         home.create()
         with RunnerLock(home.lock, __version__):
-            asyncio.run(_run(home))
+            return _guarded(home, since)
     except AutotunerError as error:
         log.error("%s", error)
         return 1
+
+
+def _guarded(home: Home, since: float) -> int:
+    try:
+        asyncio.run(_run(home, since))
+    except AutotunerError as error:
+        log.error("%s", error)
+        return 1 if isinstance(error, Newer) else DIED
+    except Exception as error:
+        if said := room.plainly(error, home):
+            log.error("%s", said)
+        else:
+            log.exception("the runner met an error of its own")
+        return DIED
     return 0
 
 
-async def _run(home: Home) -> None:
-    since = time.time()
+async def _run(home: Home, since: float) -> None:
     async with Journal.open(home.database) as journal, Reader.open(home) as reader:
         await _recover(home, journal, reader)
         keeper, hooks = Keeper(home, journal), Hooks(home, journal, reader)
@@ -62,7 +89,9 @@ async def _run(home: Home) -> None:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(worker.run())
             live = group.create_task(Live(home, journal, keeper).run())
+            ahead = group.create_task(Ahead(home, journal, reader).run())
             await _serve(group, journal, desk, worker)
+            ahead.cancel()
             work.cancel()
             live.cancel()
         await hooks.wait()
@@ -72,32 +101,15 @@ async def _run(home: Home) -> None:
 
 
 async def _recover(home: Home, journal: Journal, reader: Reader) -> None:
-    """End what an earlier runner left: its processes first, then its open rows."""
-    left = (*await end_labelled(f"{home.label}/"), *await _sweep_containers(home, reader))
-    if left:
-        log.error("could not be ended: %s", left)
-    await journal.interrupt_open()
-
-
-async def _sweep_containers(home: Home, reader: Reader) -> tuple[str, ...]:
-    """Containers of an earlier runner; without a Docker daemon there are none to end."""
-    left: tuple[str, ...] = ()
-    for host in await _docker_hosts(home, reader):
-        try:
-            daemon = docker.Daemon(host, timeout=_DOCKER_SECONDS)
-            left += await docker.sweep(home.label, daemon=daemon)
-        except AutotunerError as error:
-            log.info("no containers looked for: %s", error)
-    return left
-
-
-async def _docker_hosts(home: Home, reader: Reader) -> set[str | None]:
-    """The daemons that running tasks used; None for the usual one."""
-    hosts: set[str | None] = {None}
-    for task in await reader.tasks():
-        if task.state is TaskState.RUNNING:
-            hosts.add(settings.read(home.settings(task.id)).values.get("DOCKER_HOST"))
-    return hosts
+    """End what an earlier runner left and nobody goes on with, then its open rows."""
+    key = await kept(journal, reader)
+    spare = None if key is None else spared(home, key)
+    swept = await sweep(home, await hosts(home, reader), spare)
+    for one in swept.ended:
+        log.info("ended, left by an earlier runner: %s", one)
+    for one in swept.left:
+        log.error("could not be ended: %s", one)
+    await journal.interrupt_open(spare=key)
 
 
 async def _serve(group: asyncio.TaskGroup, journal: Journal, desk: Desk, worker: Worker) -> None:
@@ -110,7 +122,11 @@ async def _serve(group: asyncio.TaskGroup, journal: Journal, desk: Desk, worker:
         if worker.busy or desk.in_hand:
             idle_since = time.monotonic()
         elif time.monotonic() - idle_since > _IDLE_SECONDS:
-            if time.time() - await journal.console_seen() > CONSOLE_FRESH:
+            if abs(time.time() - await journal.console_seen()) > CONSOLE_FRESH:
                 return
             idle_since = time.monotonic()
         await asyncio.sleep(_POLL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import settings
 from core.deploy.process import LABEL
-from core.engines import boxes
+from core.engines import environments, registry
 from core.engines.base import Engine
 from core.engines.boxes import Host
 from core.paths import Home
 from core.search.base import Strategy
 from core.settings import Settings
-from core.space import Space
+from core.space import Spaces
 from core.task import Task
-from core.values import Configuration, Purpose, Scalar
+from core.values import Configuration, Purpose
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A task with all that was resolved for it. Its environment is its submitter's."""
+    """A task with all that was resolved for it. Its environment is its submitter's.
+
+    Of a task that compares engines, one start is made with the setup `of` its engine.
+    """
 
     id: str
     home: Home
     task: Task
-    engine: Engine
-    space: Space
+    space: Spaces
     search: Strategy
     settings: Settings
     host: Host
@@ -46,9 +48,19 @@ class Setup:
         place = self.task.workload.scenarios.index(scenario)
         return f"{purpose}-s{place}-c{concurrency}-{turn}"
 
-    def gpus(self, parameters: Mapping[str, Scalar]) -> int:
+    @property
+    def engine(self) -> Engine:
+        """The only one, or the first."""
+        return registry.find(self.task.engine)
+
+    def of(self, engine: str) -> Setup:
+        """The same for one of its engines."""
+        return dataclasses.replace(self, task=self.task.of(engine))
+
+    @staticmethod
+    def gpus(configuration: Configuration) -> int:
         """How many GPUs a configuration takes, at least 1."""
-        return self.engine.gpus(Configuration.of(self.task.engine, parameters))
+        return registry.find(configuration.engine).gpus(configuration)
 
     @property
     def log(self) -> Path:
@@ -57,22 +69,15 @@ class Setup:
 
     @property
     def bench_environment(self) -> Mapping[str, str]:
-        return {**settings.host_environment(self.settings), LABEL: self.label("bench")}
+        return {**environments.of_benchmark(self.settings), LABEL: self.label("bench")}
 
     @property
     def engine_environment(self) -> Mapping[str, str]:
-        """Everything the engine gets: settings, what we need of it, the task's own last."""
-        given = settings.expand(self.task.environment, self.settings)
-        host = settings.host_environment(self.settings)
-        return {**host, **self.engine.environment, **given}
+        return environments.of_process(self.task, self.engine, self.settings)
 
     @property
     def container_environment(self) -> Mapping[str, str]:
-        """Everything a container gets: container settings, ours, the task's own last."""
-        given = settings.expand(self.task.environment, self.settings)
-        fixed = boxes.environment(self.engine, self.host)
-        known = {**fixed, **self.host.environment, **self.engine.environment}
-        return {**known, **given}
+        return environments.of_container(self.task, self.engine, self.host, self.settings)
 
     def label(self, *parts: object) -> str:
         """Marks processes of this home, task and part; a sweep finds them by its beginning."""

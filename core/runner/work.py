@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import time
 
+from core.doctor.orphans import hosts, sweep
 from core.paths import Home
+from core.runner import room
 from core.runner.gpus import Keeper
 from core.runner.hook import Hooks
 from core.runner.tuning import Tuning
+from core.store.begun import open_start
+from core.store.damage import Damaged
 from core.store.journal import Journal
 from core.store.reader import Reader
 from core.values import ExperimentState, Failure, FailureKind, TaskState, one_line
@@ -69,6 +74,7 @@ class Worker:
             if tuning is None:
                 found = await self._reader.find(task)
                 if found and not found.state.final:
+                    await self._abandon(task)
                     await self._journal.set_task(task, TaskState.PAUSED)
                 return
             tuning.pause()
@@ -79,6 +85,7 @@ class Worker:
         async with self.turn:
             tuning = self._mine(task)
             if tuning is None or self._task is None:
+                await self._abandon(task)
                 await self._journal.cancel_open(task)
                 self._hooks.ended(task)
                 return
@@ -100,6 +107,16 @@ class Worker:
                 )
                 return experiment.number
         return None
+
+    async def _abandon(self, task: str) -> None:
+        """End what an earlier runner left of a task that is not gone on with."""
+        key = await open_start(self._journal)
+        if key is None or key.task != task:
+            return
+        swept = await sweep(self._home, await hosts(self._home, self._reader), None)
+        await self._journal.interrupt_open(task)
+        if swept.left:
+            await self._journal.event("start.ended", task, key.number, left=swept.left)
 
     def _mine(self, task: str) -> Tuning | None:
         return self._tuning if self._tuning and self._tuning.task_id == task else None
@@ -130,6 +147,7 @@ class Worker:
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+            await self._abandon(tuning.task_id)  # it may have ended before it was gone on with
             if self._cancelled:
                 await self._journal.cancel_open(tuning.task_id)
             elif self._task.cancelled():
@@ -143,14 +161,28 @@ class Worker:
         """One task's bug or bad luck must not take the others with it."""
         try:
             await tuning.run()
+        except Damaged:
+            raise  # nothing can be written any more
         except Exception as error:
-            log.exception("task %s failed", tuning.task_id)
-            failure = Failure(
-                FailureKind.UNKNOWN,
-                one_line(f"{type(error).__name__}: {error}"),
-                f"the details are in {self._home.runner_log}",
-            )
-            await self._journal.interrupt_open(tuning.task_id)
-            await self._journal.set_task(
-                tuning.task_id, TaskState.FAILED, failure=failure, ended=time.time()
-            )
+            await self._failed(tuning.task_id, error)
+
+    async def _failed(self, task: str, error: Exception) -> None:
+        """The task's end; or, where the disk is full, a pause."""
+        short = room.of_error(error, self._home)
+        if short:
+            log.error("task %s waits: %s", task, short.message)
+        else:
+            log.error("task %s failed", task, exc_info=error)
+        await self._abandon(task)
+        await self._journal.interrupt_open(task)
+        if short:
+            advice = f"{short.advice}; then `autotuner-tui resume {task}`"
+            short = dataclasses.replace(short, advice=advice)
+            await self._journal.set_task(task, TaskState.PAUSED, failure=short, note="")
+            return
+        failure = Failure(
+            FailureKind.UNKNOWN,
+            one_line(f"{type(error).__name__}: {error}"),
+            f"the details are in {self._home.runner_log}",
+        )
+        await self._journal.set_task(task, TaskState.FAILED, failure=failure, ended=time.time())

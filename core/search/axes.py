@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from core.task import Choice, Range
 from core.values import Scalar
 
 if TYPE_CHECKING:
+    from optuna import Trial as Asked
     from optuna.distributions import BaseDistribution
 
 
@@ -28,26 +29,53 @@ class Axis:
     place: Callable[[Scalar | None], float | None]
 
 
+def ordered(values: Sequence[Scalar | None]) -> bool:
+    """Whether they are numbers: between two of them lies what is between them in effect."""
+    return all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+
+
 def axis(space: Space, name: str, parameter: Choice | Range) -> Axis:
     if isinstance(parameter, Choice):
         return _choice(space, name, parameter)
     return _steps(parameter) if parameter.step is not None else _numbers(parameter)
 
 
+def suggested(trial: Asked, name: str, distribution: BaseDistribution) -> Any:
+    """What the sampler draws for a parameter, in its own numbers."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    match distribution:
+        case CategoricalDistribution():
+            return trial.suggest_categorical(name, distribution.choices)
+        case IntDistribution():
+            return trial.suggest_int(
+                name, distribution.low, distribution.high, log=distribution.log
+            )
+        case FloatDistribution():
+            return trial.suggest_float(
+                name, distribution.low, distribution.high, log=distribution.log
+            )
+    raise TypeError(distribution)
+
+
 def _choice(space: Space, name: str, choice: Choice) -> Axis:
-    """Drawn by index: Optuna takes 1 and true for the same choice."""
-    passed = [space.configuration({name: one}).parameters.get(name) for one in choice.values]
+    """Drawn by index: Optuna takes 1 and true for the same choice. Numbers have an order."""
+    numbers = ordered(choice.values)
+    values = sorted(choice.values, key=lambda one: float(one or 0)) if numbers else choice.values
+    passed = [space.said(name, one) for one in values]
 
     def distribution() -> BaseDistribution:
-        from optuna.distributions import CategoricalDistribution
+        from optuna.distributions import CategoricalDistribution, IntDistribution
 
-        return CategoricalDistribution(tuple(range(len(choice.values))))
+        if numbers:
+            return IntDistribution(0, len(values) - 1)
+        return CategoricalDistribution(tuple(range(len(values))))
 
     def place(value: Scalar | None) -> int | None:
         same = (index for index, one in enumerate(passed) if _same(one, value))
         return next(same, None)
 
-    return Axis(distribution, lambda index: choice.values[index], place)
+    return Axis(distribution, lambda index: values[index], place)
 
 
 def _same(one: Scalar | None, other: Scalar | None) -> bool:

@@ -45,11 +45,15 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule, ready to be asked."""
+    """One rule, ready to be asked. `names` are the flags it looks at, and what is not known.
+
+    `reason` says in plain words why, where it is not the user's own.
+    """
 
     text: str
     names: frozenset[str]
     _evaluate: _Evaluate
+    reason: str = ""
 
     def allows(self, point: Point) -> bool:
         """False when the rule forbids `point`.
@@ -57,8 +61,9 @@ class Rule:
         A rule does not apply where one of its parameters is not set, or is a text where a
         number is needed (`auto`). Where it divides by zero it does not hold.
         """
-        if any(point.get(name) is None for name in self.names):
-            return True
+        for name in self.names:
+            if point.get(name) is None:
+                return True
         try:
             return bool(self._evaluate(point))
         except TypeError:
@@ -66,27 +71,63 @@ class Rule:
         except ArithmeticError:
             return False
 
+    def holds(self, point: Point) -> bool:
+        """As a condition: it does not hold where `allows` would say that it does not apply."""
+        if any(point.get(name) is None for name in self.names):
+            return False
+        try:
+            return bool(self._evaluate(point))
+        except (TypeError, ArithmeticError):
+            return False
 
-def compile_rule(text: str, names: Mapping[str, str]) -> Rule:
-    """The rule in `text`; `names` maps what may be written to flag names.
 
-    InputError, with the rule's text, for anything that is not such an expression.
+_NOTHING: Mapping[str, Scalar | None] = {}
+
+
+def compile_rule(
+    text: str,
+    names: Mapping[str, str],
+    known: Mapping[str, Scalar | None] = _NOTHING,
+    *,
+    place: str = "rules",
+    reason: str = "",
+    exact: bool = False,
+) -> Rule:
+    """The rule in `text`; `names` maps what may be written to flag names, and `known` what is
+    the same for every point to its value (None: not known, the rule does not apply).
+
+    InputError, with its `place` and the rule's text, for anything that is not such an
+    expression; unless `exact`, also for a name that looks mistyped.
     """
+    try:
+        return _compiled(text, names, known, reason, exact=exact)
+    except _Wrong as error:
+        raise InputError(f'{place}: "{one_line(text, 120)}": {error}') from None
+
+
+def _compiled(
+    text: str,
+    names: Mapping[str, str],
+    known: Mapping[str, Scalar | None],
+    reason: str,
+    *,
+    exact: bool,
+) -> Rule:
     if len(text) > _LONGEST:
-        raise _wrong(text, f"longer than {_LONGEST} characters")
+        raise _Wrong(f"longer than {_LONGEST} characters")
     identifiers = {f"_p{index}": name for index, name in enumerate(names)}
     try:
         tree = ast.parse(_with_identifiers(text, identifiers).strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         hint = "; '==' compares" if re.search(r"[^=<>!]=[^=]", text) else ""
-        raise _wrong(text, f"not an expression like a >= b{hint}") from None
-    compiler = _Compiler(text, identifiers, names)
+        raise _Wrong(f"not an expression like a >= b{hint}") from None
+    compiler = _Compiler(identifiers, names, known, exact=exact)
     if not isinstance(tree, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.Name):
-        raise _wrong(text, "a rule compares, like a >= b")
+        raise _Wrong("a rule compares, like a >= b")
     evaluate = compiler.compile(tree, 0)
-    if not compiler.used:
-        raise _wrong(text, "it names no parameter of this task")
-    return Rule(text, frozenset(compiler.used), evaluate)
+    if not compiler.used and not compiler.told:
+        raise _Wrong("it names no parameter of this task")
+    return Rule(text, frozenset(compiler.used), evaluate, reason)
 
 
 def _with_identifiers(text: str, identifiers: Mapping[str, str]) -> str:
@@ -106,17 +147,26 @@ def _either_spelling(name: str) -> str:
 
 
 class _Compiler:
-    """Turns a tree into closures; `used` collects the flags that it names."""
+    """Turns a tree into closures; `used` collects the flags that it names, `told` the known."""
 
-    def __init__(self, text: str, identifiers: Mapping[str, str], names: Mapping[str, str]) -> None:
-        self._text = text
+    def __init__(
+        self,
+        identifiers: Mapping[str, str],
+        names: Mapping[str, str],
+        known: Mapping[str, Scalar | None],
+        *,
+        exact: bool,
+    ) -> None:
+        self._exact = exact
         self._identifiers = identifiers
         self._names = names
+        self._known = known
         self.used: set[str] = set()
+        self.told: set[str] = set()
 
     def compile(self, node: ast.AST, depth: int) -> _Evaluate:
         if depth > _DEEPEST:
-            raise _wrong(self._text, "nested too deeply")
+            raise _Wrong("nested too deeply")
         match node:
             case ast.BoolOp(op=op, values=values):
                 return _connective(op, [self.compile(one, depth + 1) for one in values])
@@ -134,7 +184,7 @@ class _Compiler:
                 return lambda _: value
             case ast.Name(id=name):
                 return self._name(name)
-        raise _wrong(self._text, f"'{self._written(node)}' cannot be used in a rule")
+        raise _Wrong(f"'{self._written(node)}' cannot be used in a rule")
 
     def _written(self, node: ast.AST) -> str:
         """`node` with the names that the user knows."""
@@ -145,18 +195,29 @@ class _Compiler:
         if identifier.lower() in _CONSTANTS:
             value = _CONSTANTS[identifier.lower()]
             return lambda _: value
+        if identifier in self._known:
+            return self._same(identifier)
         if identifier not in self._identifiers:
             return self._unset(identifier)
         flag = self._names[self._identifiers[identifier]]
         self.used.add(flag)
         return lambda point: point[flag]
 
+    def _same(self, name: str) -> _Evaluate:
+        """What is the same for every point; one that is not known is never set."""
+        value = self._known[name]
+        self.told.add(name)
+        if value is None:
+            self.used.add(name)
+        return lambda _: value
+
     def _unset(self, identifier: str) -> _Evaluate:
         """A name that is not set: the rule does not apply. What looks mistyped is refused."""
         written = identifier.replace("_", "-")
-        if near := difflib.get_close_matches(written, self._names, 1, cutoff=_MISTYPED):
+        candidates = () if self._exact else (*self._names, *self._known)
+        if near := difflib.get_close_matches(written, candidates, 1, cutoff=_MISTYPED):
             hint = f"did you mean '{near[0]}'?"
-            raise _wrong(self._text, f"'{identifier}' is no parameter of this task; {hint}")
+            raise _Wrong(f"'{identifier}' is no parameter of this task; {hint}")
         self.used.add(written)
         return lambda _: None
 
@@ -167,14 +228,14 @@ class _Compiler:
             return lambda point: -_number(operand(point))
         if isinstance(op, ast.UAdd):
             return lambda point: _number(operand(point))
-        raise _wrong(self._text, "'~' cannot be used in a rule")
+        raise _Wrong("'~' cannot be used in a rule")
 
     def _compare(self, node: ast.Compare, depth: int) -> _Evaluate:
         operands = [self.compile(node.left, depth + 1)]
         operators = []
         for op, right in zip(node.ops, node.comparators, strict=True):
             if type(op) not in _COMPARISONS:
-                raise _wrong(self._text, "'is' cannot be used in a rule; write ==")
+                raise _Wrong("'is' cannot be used in a rule; write ==")
             operators.append(_COMPARISONS[type(op)])
             if isinstance(op, ast.In | ast.NotIn):
                 operands.append(self._members(right, depth))
@@ -190,7 +251,7 @@ class _Compiler:
 
     def _members(self, node: ast.expr, depth: int) -> _Evaluate:
         if not isinstance(node, ast.List | ast.Tuple):
-            raise _wrong(self._text, "'in' takes a list like [1, 2]")
+            raise _Wrong("'in' takes a list like [1, 2]")
         members = [self.compile(one, depth + 1) for one in node.elts]
         return lambda point: [member(point) for member in members]
 
@@ -214,5 +275,5 @@ def _number(value: Any) -> int | float:
     return value
 
 
-def _wrong(text: str, problem: str) -> InputError:
-    return InputError(f'rules: "{one_line(text, 120)}": {problem}')
+class _Wrong(Exception):
+    """What is wrong with the text of a rule."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from decimal import Decimal
+from functools import lru_cache
 
 from core.task import Choice, Fixed, Parameter, Range
 from core.values import Scalar
@@ -19,7 +20,7 @@ def grid_values(parameter: Parameter) -> tuple[Scalar | None, ...]:
     if isinstance(parameter, Choice):
         return parameter.values
     if parameter.step is not None:
-        return tuple(stepped(parameter, index) for index in range(steps(parameter) + 1))
+        return _every_step(parameter)
     count = parameter.points or DEFAULT_POINTS
     spread = (_at(parameter, index, count - 1) for index in range(count))
     return tuple(dict.fromkeys(spread))
@@ -32,10 +33,24 @@ def draw(parameter: Parameter, rng: random.Random) -> Scalar | None:
     if isinstance(parameter, Choice):
         return rng.choice(parameter.values)
     if parameter.step is not None:
-        return stepped(parameter, rng.randint(0, steps(parameter)))
+        return rng.choice(_every_step(parameter))
     if parameter.integer and not parameter.log:
         return rng.randint(int(parameter.low), int(parameter.high))
     return _between(parameter, rng.random())
+
+
+@lru_cache(1024)
+def _every_step(span: Range) -> tuple[int | float, ...]:
+    return tuple(stepped(span, index) for index in range(steps(span) + 1))
+
+
+def listed(parameter: Parameter) -> bool:
+    """Whether the grid has every value that may be drawn."""
+    if not isinstance(parameter, Range) or parameter.step is not None:
+        return True
+    if parameter.integer:
+        return int(parameter.high) - int(parameter.low) < len(grid_values(parameter))
+    return parameter.low == parameter.high
 
 
 def steps(span: Range) -> int:

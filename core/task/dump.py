@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from core.paths import replace_file
-from core.task.model import Budget, Choice, DockerOptions, Fixed, Parameter, Slo, Task, Workload
+from core.task.model import (
+    Budget,
+    Choice,
+    DockerOptions,
+    Fixed,
+    Own,
+    Parameter,
+    Range,
+    Slo,
+    Task,
+    Workload,
+)
 from core.task.tree import FLOAT, INTEGER
 from core.task.units import write_seconds
+
+_WIDE = 10_000  # characters: such a line is never broken
 
 
 class _Dumper(yaml.SafeDumper):
@@ -27,13 +41,35 @@ for _name, _pattern in (("int", INTEGER), ("float", FLOAT)):
 
 def dump(task: Task) -> str:
     """The task as a file; what equals the default is left out."""
-    document: dict[str, Any] = {"name": task.name, "model": task.model, "engine": task.engine}
+    engine = list(task.engines) if task.others else task.engine
+    document: dict[str, Any] = {"name": task.name, "model": task.model, "engine": engine}
     plain = Task(model=task.model, engine=task.engine, name=task.name)
     for name in Task.__dataclass_fields__:
         value = getattr(task, name)
-        if name not in document and value != getattr(plain, name):
-            document[name] = _write(name, value)
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+        written = name in document or name in {"others", "own"}
+        if not written and value != getattr(plain, name):
+            document[name] = section(name, value)
+    for name in Own.__dataclass_fields__:
+        own = {one: said for one in task.own if (said := getattr(task.own[one], name))}
+        if own:
+            sections = {one: section(name, said) for one, said in own.items()}
+            document[name] = _with_sections(task, document.get(name), sections)
+    return yaml_text(document)
+
+
+def yaml_text(document: Mapping[str, Any], *, compact: bool = False) -> str:
+    """Plain values as YAML in their order, texts quoted where they would read as another value.
+
+    `compact`: what holds nothing but scalars stands in one line.
+    """
+    return yaml.dump(
+        dict(document),
+        Dumper=_Dumper,
+        default_flow_style=None if compact else False,
+        sort_keys=False,
+        allow_unicode=True,
+        width=_WIDE if compact else 100,
+    )
 
 
 def save(task: Task, path: Path) -> None:
@@ -41,7 +77,8 @@ def save(task: Task, path: Path) -> None:
     replace_file(path, dump(task).encode("utf-8"))
 
 
-def _write(name: str, value: Any) -> Any:
+def section(name: str, value: Any) -> Any:
+    """A field of a Task as plain values of its file."""
     match name:
         case "parameters":
             return {flag: _parameter(one) for flag, one in value.items()}
@@ -59,12 +96,29 @@ def _write(name: str, value: Any) -> Any:
             return _times(value, tuple(value.__dataclass_fields__))
         case "objective":
             return str(value)
-        case "command" | "mounts" | "rules" | "presets":
+        case "command" | "mounts" | "rules" | "presets" | "expanded":
             return list(value)
     return value
 
 
+def _with_sections(task: Task, shared: Any, own: dict[str, Any]) -> dict[str, Any]:
+    """What is said for single engines, beside what holds for all: flags, or one value each."""
+    if shared is None or isinstance(shared, dict):
+        return {**(shared or {}), **own}
+    return {one: own.get(one, shared) for one in task.engines}
+
+
 def _parameter(parameter: Parameter) -> Any:
+    plain = _unconditional(parameter)
+    if not parameter.when:
+        return plain
+    if isinstance(parameter, Range):
+        return {**plain, "when": parameter.when}
+    name = "value" if isinstance(parameter, Fixed) else "values"
+    return {name: plain, "when": parameter.when}
+
+
+def _unconditional(parameter: Parameter) -> Any:
     if isinstance(parameter, Fixed):
         return parameter.value
     if isinstance(parameter, Choice):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from core.values import Objective as Objective  # part of a task; others read it without us
@@ -16,9 +16,14 @@ DEFAULT_ERROR_RATE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """One value for every experiment; None: the flag is not passed."""
+    """One value for every experiment; None: the flag is not passed.
+
+    `when` of any parameter is a condition in the language of rules: where it does not hold the
+    flag is not passed; empty: always.
+    """
 
     value: Scalar | None
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Choice:
     """Distinct values to try; None among them: the flag is not passed."""
 
     values: tuple[Scalar | None, ...]
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Range:
     log: bool = False
     points: int | None = None
     integer: bool = True
+    when: str = ""
 
 
 Parameter = Fixed | Choice | Range
@@ -123,11 +130,28 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What a task of several engines says for one of them alone; it goes over what it says for
+    all. `image` None, `command` empty: as for all.
+    """
+
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    baseline: dict[str, Scalar | None] = field(default_factory=dict)
+    image: str | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What the user asked for. Parameter and flag names have dashes, no dashes in front.
 
     `environment` keeps `${NAME}` as text: settings resolve it. `command` empty: the engine's
-    own. `gpus` None: as many as the parallelism needs.
+    own. `gpus` None: as many as the parallelism needs. `presets` are still to be written out
+    (`core.presets`); those of `expanded` are, and their names are kept for people.
+
+    A task that compares engines has those after the first in `others` and what only one of
+    them gets in `own`: `of` gives the task of one engine, which is what starts, checks and
+    printed commands are made of.
     """
 
     model: str
@@ -145,6 +169,7 @@ class Task:
     quantization: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
     parallel: dict[str, tuple[int, ...]] = field(default_factory=dict)
     presets: tuple[str, ...] = ()
+    expanded: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     workload: Workload = Workload()
     objective: Objective = Objective.THROUGHPUT_PER_GPU
@@ -155,6 +180,27 @@ class Task:
     environment: dict[str, str] = field(default_factory=dict)
     seed: int = 0
     prior: bool = True
+    others: tuple[str, ...] = ()
+    own: dict[str, Own] = field(default_factory=dict)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """All that are compared, the first of the file first."""
+        return self.engine, *self.others
+
+    def of(self, engine: str) -> Task:
+        """The task as it is for one of its engines."""
+        own = self.own.get(engine, Own())
+        return replace(
+            self,
+            engine=engine,
+            others=(),
+            own={},
+            parameters={**self.parameters, **own.parameters},
+            baseline={**self.baseline, **own.baseline},
+            image=own.image or self.image,
+            command=own.command or self.command,
+        )
 
     def __post_init__(self) -> None:
         if not self.name:

@@ -17,6 +17,7 @@ from core.task.fields import (
     number,
     scalar,
     some_scalar,
+    text,
     whole,
 )
 from core.task.model import Choice, Fixed, Parameter, Range
@@ -25,7 +26,7 @@ from core.values import Scalar, looks_secret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _RANGE_KEYS = ("low", "high", "step", "log", "points")
-_ENGINES = ("vllm", "sglang", "simulated", "trtllm", "lmdeploy")
+_KINDS = ("values", "value", *_RANGE_KEYS)
 MAX_VALUES = 10_000
 _NUMBER: int | float = 0  # stands in for an end that was refused
 
@@ -70,12 +71,46 @@ def _check_negation(name: str, node: Node, value: object) -> None:
 
 
 def parameter(node: Node) -> Parameter:
-    """A scalar is fixed, a list is tried, a mapping with `low` and `high` is a range."""
+    """A scalar is fixed, a list is tried, a mapping with `low` and `high` is a range.
+
+    With `when:` a scalar is written `{value: …, when: …}` and a list `{values: […], when: …}`.
+    """
     if isinstance(node.value, tuple):
-        return Choice(tuple(distinct(node, gather(node.value, scalar))))
+        return Choice(_listed(node))
     if isinstance(node.value, dict):
-        return _range(node)
+        return _mapping(node)
     return Fixed(scalar(node))
+
+
+def _listed(node: Node) -> tuple[Scalar | None, ...]:
+    return tuple(distinct(node, gather(items(node), scalar)))
+
+
+def _mapping(node: Node) -> Parameter:
+    keys = set(entries(node))
+    if not keys & set(_KINDS):
+        raise node.refuse(
+            "expected a value, a list or {low: …, high: …}, with a condition {values: …, when: …}; "
+            "quote JSON values"
+        )
+    if "values" in keys:
+        section = Section(node, ("values", "when"))
+        values = section.need("values", _listed, tuple[Scalar | None, ...](), "[1, 2]")
+        return _closed(section, Choice(values, _when(section)))
+    if "value" in keys:
+        section = Section(node, ("value", "when"))
+        value = section.take("value", scalar, None)
+        return _closed(section, Fixed(value, _when(section)))
+    return _range(node)
+
+
+def _when(section: Section) -> str:
+    return section.take("when", text, "")
+
+
+def _closed(section: Section, found: Parameter) -> Parameter:
+    section.close()
+    return found
 
 
 def distinct(node: Node, values: list[T]) -> list[T]:
@@ -95,29 +130,21 @@ def distinct(node: Node, values: list[T]) -> list[T]:
 
 
 def _range(node: Node) -> Range:
-    keys = set(entries(node))
-    if "when" in keys:
-        raise node.refuse("'when' is not available yet; remove it and exclude pairs with a rule")
-    if not keys & set(_RANGE_KEYS):
-        if node.path.rpartition(".")[2] in _ENGINES:
-            raise node.refuse(
-                "parameters per engine are not available yet; "
-                "write the flags directly under parameters"
-            )
-        raise node.refuse("expected a value, a list or {low: …, high: …}; quote JSON values")
-    section = Section(node, _RANGE_KEYS)
+    section = Section(node, (*_RANGE_KEYS, "when"))
     low = section.need("low", number, _NUMBER, "1")
     high = section.need("high", number, _NUMBER, "100")
     step: int | float | None = section.take("step", number, None)
     log = section.take("log", boolean, False)
     points: int | None = section.take("points", whole(2, MAX_VALUES), None)
+    when = _when(section)
     section.close()
     integer = isinstance(low, int) and isinstance(high, int)
     if problem := _impossible(low, high, step, log, points, integer):
         raise node.refuse(problem)
     if integer:
-        return Range(low, high, step, log, points, True)
-    return Range(float(low), float(high), None if step is None else float(step), log, points, False)
+        return Range(low, high, step, log, points, True, when)
+    step = None if step is None else float(step)
+    return Range(float(low), float(high), step, log, points, False, when)
 
 
 def _impossible(

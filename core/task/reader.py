@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
+from core.task import engines as per_engine
 from core.task import parameters, places, sections
 from core.task.errors import RefusedError, TaskError
-from core.task.fields import Section, boolean, gather, items, one_of, scalar, text, whole
+from core.task.fields import Reader, Section, boolean, gather, items, one_of, scalar, text, whole
 from core.task.model import (
     Budget,
     DockerOptions,
     Objective,
+    Own,
     Slo,
     Task,
     Timeouts,
@@ -21,7 +23,7 @@ from core.task.model import (
 from core.task.tree import MAX_BYTES, Node, read_tree
 from core.values import looks_secret
 
-_FIELDS = tuple(Task.__dataclass_fields__)
+_FIELDS = tuple(name for name in Task.__dataclass_fields__ if name not in {"others", "own"})
 
 
 def load(path: Path, engines: Collection[str] = ()) -> Task:
@@ -29,6 +31,11 @@ def load(path: Path, engines: Collection[str] = ()) -> Task:
 
     `engines`: the names there are, to refuse another where it is written; empty: any name.
     """
+    return parse(content(path), str(path), path.absolute().parent, engines)
+
+
+def content(path: Path, what: str = "task file") -> str:
+    """The text of a file that is to be a task or a preset; TaskError when there is none."""
     source = str(path)
     try:
         with path.open("rb") as file:
@@ -36,17 +43,16 @@ def load(path: Path, engines: Collection[str] = ()) -> Task:
     except FileNotFoundError:
         raise TaskError([f"{source}: there is no such file"]) from None
     except IsADirectoryError:
-        raise TaskError([f"{source}: this is a folder; name the task file in it"]) from None
+        raise TaskError([f"{source}: this is a folder; name the {what} in it"]) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TaskError([f"{source}: cannot be read ({reason})"]) from None
     if len(data) > MAX_BYTES:
-        raise TaskError([f"{source}: larger than 1 MB; this is not a task file"])
+        raise TaskError([f"{source}: larger than 1 MB; this is not a {what}"])
     try:
-        content = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise TaskError([f"{source}: not a text file in UTF-8"]) from None
-    return parse(content, source, path.absolute().parent, engines)
 
 
 def parse(content: str, source: str, base: Path, engines: Collection[str] = ()) -> Task:
@@ -64,26 +70,31 @@ def _task(node: Node, source: str, base: Path, engines: Collection[str]) -> Task
         raise node.refuse("expected 'key: value' lines such as model and engine")
     section = Section(node, _FIELDS)
     model = section.need("model", places.model(base), "", "Qwen/Qwen3-8B")
+    listed = section.need("engine", per_engine.engines(engines), tuple[str, ...](("",)), "vllm")
+    split = per_engine.Split(section, listed, engines)
+    image, images = split.whole("image", _image, None)
+    command, commands = split.whole("command", _command(base), tuple[str, ...]())
+    baseline, baselines = split.flags("baseline", scalar)
+    flags, own_flags = split.flags("parameters", parameters.parameter)
     task = Task(
         model=model,
-        engine=section.need("engine", _engine(engines), "", "vllm"),
+        engine=listed[0],
         name=section.take("name", _name, _stem(source)),
         tokenizer=section.take("tokenizer", places.model(base), ""),
         deploy=section.take("deploy", _deploy, "process"),
-        image=section.take("image", _image, None),
-        command=section.take("command", lambda one: _command(one, base), ()),
+        image=image,
+        command=command,
         mounts=section.take(
             "mounts", lambda one: tuple(gather(items(one), places.mount(base))), ()
         ),
         docker=section.take("docker", sections.docker, DockerOptions()),
         gpus=section.take("gpus", whole(0, 4096), None),
-        baseline=section.take("baseline", lambda one: parameters.flags(one, scalar), {}),
-        parameters=section.take(
-            "parameters", lambda one: parameters.flags(one, parameters.parameter), {}
-        ),
+        baseline=baseline,
+        parameters=flags,
         quantization=section.take("quantization", parameters.quantization, {}),
         parallel=section.take("parallel", parameters.parallel, {}),
-        presets=section.take("presets", _presets, ()),
+        presets=section.take("presets", _names, ()),
+        expanded=section.take("expanded", _names, ()),
         rules=section.take("rules", lambda one: tuple(gather(items(one), text)), ()),
         workload=section.take("workload", lambda one: sections.workload(one, base), Workload()),
         objective=section.take("objective", _objective, Objective.THROUGHPUT_PER_GPU),
@@ -94,9 +105,20 @@ def _task(node: Node, source: str, base: Path, engines: Collection[str]) -> Task
         environment=section.take("environment", sections.environment, {}),
         seed=section.take("seed", whole(0), 0),
         prior=section.take("prior", boolean, True),
+        others=listed[1:],
+        own={
+            name: Own(
+                own_flags.get(name, {}),
+                baselines.get(name, {}),
+                images.get(name),
+                commands.get(name, ()),
+            )
+            for name in listed
+            if name in {*own_flags, *baselines, *images, *commands}
+        },
     )
     section.close()
-    return task
+    return task if task.others else task.of(task.engine)
 
 
 def _stem(source: str) -> str:
@@ -112,17 +134,6 @@ def _name(node: Node) -> str:
     return name
 
 
-def _engine(engines: Collection[str]) -> Callable[[Node], str]:
-    def read(node: Node) -> str:
-        if isinstance(node.value, tuple):
-            raise node.refuse(
-                "a list of engines is not available yet; write one engine per task file"
-            )
-        return one_of(engines)(node) if engines else text(node)
-
-    return read
-
-
 def _objective(node: Node) -> Objective:
     return Objective(one_of(Objective)(node))
 
@@ -131,17 +142,18 @@ def _deploy(node: Node) -> Literal["docker", "process"]:
     return "docker" if one_of(("docker", "process"))(node) == "docker" else "process"
 
 
-def _image(node: Node) -> str:
-    if isinstance(node.value, dict):
-        raise node.refuse("images per engine are not available yet; write one image")
+def _image(node: Node) -> str | None:
     return text(node)
 
 
-def _command(node: Node, base: Path) -> tuple[str, ...]:
-    if not isinstance(node.value, tuple):
-        raise node.refuse("expected a list like [/opt/vllm/bin/vllm, serve]")
-    words = gather(node.value, _word)
-    return (places.program(words[0], base), *words[1:]) if words else ()
+def _command(base: Path) -> Reader[tuple[str, ...]]:
+    def read(node: Node) -> tuple[str, ...]:
+        if not isinstance(node.value, tuple):
+            raise node.refuse("expected a list like [/opt/vllm/bin/vllm, serve]")
+        words = gather(node.value, _word)
+        return (places.program(words[0], base), *words[1:]) if words else ()
+
+    return read
 
 
 def _word(node: Node) -> str:
@@ -154,7 +166,6 @@ def _word(node: Node) -> str:
     return node.text
 
 
-def _presets(node: Node) -> tuple[str, ...]:
-    if items(node):
-        raise node.refuse("presets are not available yet; write the parameters out")
-    return ()
+def _names(node: Node) -> tuple[str, ...]:
+    """Names of presets; which there are is not known here."""
+    return tuple(parameters.distinct(node, gather(items(node), text))) if items(node) else ()

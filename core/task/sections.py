@@ -37,7 +37,7 @@ from core.values import looks_secret, url_credentials
 _LATENCY_LIMITS = tuple(f"{metric}_{statistic}" for metric in METRICS for statistic in STATISTICS)
 _LIMITS = (*_LATENCY_LIMITS, "error_rate", "throughput_min", "attainment")
 _WORKLOAD = tuple(Workload.__dataclass_fields__)
-_STRATEGIES = ("auto", "grid", "random", "tpe")
+_STRATEGIES = ("auto", "grid", "ofat", "random", "tpe")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _SIZE = re.compile(r"[0-9]+[bkmgBKMG]?")

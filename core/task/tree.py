@@ -75,8 +75,11 @@ for _name, _pattern, _first in (
     _Loader.add_implicit_resolver(_TAG + _name, _pattern, _starts)
 
 
-def read_tree(text: str) -> Node:
-    """The tree of one YAML document; RefusedError with the place of what is wrong."""
+def read_tree(text: str, empty: str = "the file is empty; model and engine are required") -> Node:
+    """The tree of one YAML document; RefusedError with the place of what is wrong.
+
+    `empty`: what is said of a text without content.
+    """
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -90,7 +93,7 @@ def read_tree(text: str) -> Node:
     except RecursionError:
         raise RefusedError(Problem(1, 1, "", "nested too deeply")) from None
     if root is None:
-        raise RefusedError(Problem(1, 1, "", "the file is empty; model and engine are required"))
+        raise RefusedError(Problem(1, 1, "", empty))
     return _Builder().build(root, "", 0)
 
 

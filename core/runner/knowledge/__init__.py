@@ -1,0 +1,1 @@
+"""What is known of a space before anything of it is measured."""
