@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core import __version__, settings
 from core.paths import Home
+from core.presets import expanded
 from core.store import ask as asking
 from core.store.lock import runner_status
 from core.store.reader import Reader
@@ -79,7 +80,11 @@ class Client:
         await asking.insert_command(self._home.database, verb, {})
 
     async def submit(self, task: Task, cwd: Path, environ: Mapping[str, str] = os.environ) -> str:
-        """Queue a task with the environment it was submitted in; returns its id."""
+        """Queue a task with the environment it was submitted in; returns its id.
+
+        Its presets are written out: one that changes later does not change the task.
+        """
+        task = (await expanded(task, self._home)).task
         resolved = settings.resolve(cwd, environ, settings.references(task.environment))
         settings.expand(task.environment, resolved)  # a missing variable is told now
         name = secrets.token_hex(4)

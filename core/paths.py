@@ -11,6 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
+from core import mounts
 from core.values import InputError
 
 _PROGRAM = "autotuner-tui"
@@ -54,7 +55,16 @@ class Home:
         return cls(root.absolute())
 
     def create(self) -> Home:
-        """Make the folder, private to the user; InputError when it cannot be written."""
+        """Make the folder, private to the user.
+
+        InputError when it cannot be written, or lies where no journal can be kept.
+        """
+        if mounts.shared(kind := mounts.kind(self.root)):
+            raise InputError(
+                f"{self.root}: the state folder lies on {kind}, a file system of several machines, "
+                "and the journal needs memory that only programs of one machine share; "
+                "set AUTOTUNER_HOME to a folder of a local disk, such as /var/tmp/autotuner-$USER"
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             probe = self.root / f".write-test-{os.getpid()}"

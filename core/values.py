@@ -132,6 +132,7 @@ class Failure:
     """Why something ended badly: kind, one sentence, the evidence, what to do next.
 
     `log` names the file (`engine.log`) and `line` its 1-based line, `text` that line.
+    `transient`: the configuration has no part in it, and the same may go well in a moment.
     """
 
     kind: FailureKind
@@ -140,6 +141,7 @@ class Failure:
     log: str | None = None
     line: int | None = None
     text: str | None = None
+    transient: bool = False
 
 
 class AutotunerError(Exception):

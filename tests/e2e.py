@@ -25,6 +25,8 @@ from core.paths import Home
 
 PROGRAM = [sys.executable, "-P", "-m", "tui.main"]
 
+UNCHECKED = str(Path(__file__).with_name("unchecked.py"))
+
 QUICK = """
 name: {name}
 model: sim-8b
@@ -83,10 +85,25 @@ class Program:
             capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
+    def unchecked(self, file: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """`run` without the checks before: as a task runs whose world has changed since then."""
+        return subprocess.run(
+            [sys.executable, UNCHECKED, file],
+            env={**self.environment, **environment}, cwd=self.cwd,
+            capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def start_unchecked(self, file: str, **environment: str) -> subprocess.Popen[str]:
+        """The same in the background, its output thrown away."""
+        return self._begin([sys.executable, UNCHECKED, file], environment)
+
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """In the background, its output thrown away."""
+        return self._begin([*PROGRAM, *arguments], environment)
+
+    def _begin(self, words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*PROGRAM, *arguments], env={**self.environment, **environment}, cwd=self.cwd,
+            words, env={**self.environment, **environment}, cwd=self.cwd,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             text=True,
         )  # fmt: skip

@@ -16,6 +16,7 @@ from tui import asking
 from tui.app import AutotunerApp
 from tui.asking import Checked, Found, Model
 from tui.screens.new import NewScreen
+from tui.screens.preflight import PreflightScreen
 from tui.widgets.field import TextField
 
 NARROW, WIDE = (80, 24), (120, 40)
@@ -45,6 +46,13 @@ async def opened(app: AutotunerApp, pilot: Pilot, key: str) -> NewScreen:
     await pilot.pause()
     assert isinstance(app.screen, NewScreen)
     return app.screen
+
+
+async def start(app: AutotunerApp, pilot: Pilot) -> None:
+    """f5, and enter as soon as nothing fails."""
+    await pilot.press("f5")
+    await until(pilot, lambda: isinstance(app.screen, PreflightScreen) and app.screen.view.ready)
+    await pilot.press("enter")
 
 
 async def until(pilot: Pilot, wanted: Callable[[], object]) -> None:

@@ -61,6 +61,7 @@ def experiment(number: int, seqs: int, throughput: float | None, **more: Any) ->
             score=throughput, feasible=bool(feasible) if measurements else None,
             starts=(StartView(1, StartReason.SEARCH, "stopped", 2.0, 30.0),),
             measurements=measurements, chosen=0 if measurements else None,
+            engine="simulated",
         ),
         **more,
     )  # fmt: skip

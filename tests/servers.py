@@ -77,7 +77,7 @@ def _handler(answer: Respond, server: Server) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_CONNECT = do_HEAD = do_GET  # noqa: N815
+        do_CONNECT = do_HEAD = do_POST = do_DELETE = do_GET  # noqa: N815
 
         def log_message(self, *arguments: object) -> None:
             pass

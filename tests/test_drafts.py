@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.task import Range, Task, dump, parse
@@ -121,6 +121,7 @@ def test_what_is_no_mapping_is_refused_in_one_line(text: str):
 VALUES = SCALARS | st.none() | st.sampled_from([*ODD, "1..2", "64, 128", '{"a": [1, "x, y"]}'])
 
 
+@example([0, ".."])
 @given(VALUES | st.lists(VALUES, min_size=1, max_size=4))
 def test_values_in_one_line_read_back(value: Any):
     line = notation.write(value)

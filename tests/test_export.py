@@ -282,3 +282,27 @@ async def test_what_cannot_be_exported_is_said(tmp_path: Path):
         with pytest.raises(AutotunerError, match="cannot be written"):
             await write(desk.home, desk.reader, "t1", "csv", tmp_path / "file")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "home"]
+
+
+def test_the_engine_is_told_where_several_were_tried():
+    first, *rest = DETAIL.experiments
+    other = replace(first, engine="vllm")
+    mixed = replace(DETAIL, experiments=(other, *rest))
+    assert "engine" not in text_table(DETAIL, ASKED)
+    head, baseline, best, *_ = (line.split() for line in text_table(mixed, ASKED).splitlines())
+    assert (head[1], baseline[1], best[1]) == ("engine", "vllm", "simulated")
+    rows = list(csv.DictReader(io.StringIO(csv_text(mixed))))
+    assert [row["engine"] for row in rows][:2] == ["vllm", "simulated"]
+    shown = document(mixed, ASKED)["experiments"]
+    assert [one["engine"] for one in shown][:2] == ["vllm", "simulated"]
+
+
+def test_only_what_was_simulated_is_called_so():
+    first, *rest = DETAIL.experiments
+    task = replace(DETAIL.task, engine="vllm, simulated")
+    mixed = replace(DETAIL, task=task, experiments=(replace(first, engine="vllm"), *rest))
+    assert "(simulated)" in summary(mixed, ASKED)
+    of_vllm = replace(mixed, task=replace(task, best=first.number))
+    assert "(simulated)" not in summary(of_vllm, ASKED)
+    rows = list(csv.DictReader(io.StringIO(csv_text(mixed))))
+    assert [row["simulated"] for row in rows][:2] == ["False", "True"]

@@ -45,6 +45,21 @@ def test_a_line_is_about_the_measurement_of_its_event():
     assert told(CONFIRMED, measurement(9999)) == []
 
 
+def test_what_was_fetched_while_the_task_had_to_wait():
+    model = {"name": "org/m"}
+    lines = told(
+        CONFIRMED,
+        ("ahead.fetching", model | {"bytes": 3_100_000_000}),
+        ("ahead.fetched", model),
+        ("ahead.left", model | {"message": "there is too little room on its disk"}),
+    )
+    assert lines == [
+        "fetching org/m ahead: 3.1 GB",
+        "org/m is there",
+        "org/m is left to its own start: there is too little room on its disk",
+    ]
+
+
 def test_a_bad_level_says_why():
     lines = told(CONFIRMED, *(measurement(load) for load in (16, 64, 256, 512)))
     assert lines[0].endswith("tpot p95 25.0 ms  no steady window")

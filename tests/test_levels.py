@@ -11,7 +11,8 @@ import pytest
 
 from core import score
 from core.metrics import summarize
-from core.runner.levels import Incumbent, Levels, Paused, level
+from core.runner.halt import Paused
+from core.runner.levels import Incumbent, Levels, level
 from core.score import Judged
 from core.task import Slo
 from core.values import Failure, FailureKind, Purpose
@@ -67,6 +68,17 @@ async def test_auto_finds_the_load_at_the_limit(tmp_path: Path) -> None:
     assert len(measured) <= 7
     assert measured[-1][2] == 2 or any(turn == 2 for _, _, turn in measured)
     assert all(text.startswith("D(40,11) at ") for text in engine.said)
+
+
+async def test_it_begins_where_its_own_best_load_is_expected(tmp_path: Path) -> None:
+    bench = Bench(setup(tmp_path)).start()
+    bench.view = dataclasses.replace(bench.view, loads={"D(40,11)": 40})
+    best = Incumbent(1.0, {"D(40,11)": 8})
+    (_, first, _), *_ = await carried_out(levels(bench, best), Engine(bench))
+    (_, other, _), *_ = await carried_out(
+        levels(Bench(setup(tmp_path / "other")).start(), best), Engine(bench)
+    )
+    assert (first, other) == (40, 8)
 
 
 async def test_what_was_measured_is_gone_on_with_on_the_next_start(tmp_path: Path) -> None:

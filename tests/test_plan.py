@@ -10,9 +10,8 @@ from click.testing import CliRunner
 
 from core.cli.group import cli
 from core.doctor.plan import Plan, plan, unconfirmed
-from core.engines import registry
 from core.engines.boxes import Host
-from core.space import build
+from core.space import space_of
 from core.task import parse
 
 TASK = """
@@ -28,7 +27,7 @@ HOST = Host(Path("/hub"), Path("/cache"), {}, None, False)
 
 def examined(more: str = "", text: str = TASK) -> tuple[Plan, list[str]]:
     task = parse(text + more, "plan.yaml", Path("/"))
-    space = build(task, registry.find(task.engine))
+    space = space_of(task)
     return plan(task, space, HOST), [check.evidence for check in unconfirmed(task, space)]
 
 
@@ -49,6 +48,39 @@ def test_auto_measures_at_most_seven_loads_of_each_scenario():
     found, _ = examined("budget: {repeats: 0}\n", text)
     assert found.seconds == 6 * (60 + 7 * 30 * 2)
     assert (found.confirmation.configurations, found.confirmation.seconds) == (0, 0.0)
+
+
+def test_each_engine_has_its_own_part_and_command():
+    text = """
+name: pair
+model: Qwen/Qwen3-8B
+engine: [vllm, sglang]
+deploy: docker
+image: {sglang: local/sglang:9}
+baseline: {vllm: {enable-prefix-caching: false}}
+parallel: {tp: [2, 4]}
+quantization: {kvcache: [auto, fp8_e5m2]}
+parameters:
+  trust-remote-code: true
+  vllm: {max-num-seqs: [64, 128], enable-chunked-prefill: null}
+  sglang: {disable-radix-cache: false}
+rules: ["tp == 2 or kvcache == 'fp8_e5m2'"]
+"""
+    found, _ = examined(text=text)
+    vllm, sglang = found.engines
+    assert found.baseline == vllm.baseline
+    assert (vllm.configurations, sglang.configurations, found.configurations) == (6, 3, 9)
+    (rule,) = [one for one in found.removed if "kvcache" in one]
+    assert (vllm.removed[rule], sglang.removed[rule], found.removed[rule]) == (2, 1, 3)
+    assert "vllm/vllm-openai:v0.32.0 Qwen/Qwen3-8B" in vllm.baseline
+    flags = "--no-enable-prefix-caching --tensor-parallel-size 2 --trust-remote-code"
+    assert vllm.baseline.endswith(flags)
+    assert "local/sglang:9 python3 -m sglang.launch_server" in sglang.baseline
+    assert sglang.baseline.endswith("--tp-size 2 --trust-remote-code")
+    assert not {"None", "null", "False", "True"} & {
+        *vllm.baseline.split(),
+        *sglang.baseline.split(),
+    }
 
 
 @pytest.mark.parametrize(

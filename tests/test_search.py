@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from core.engines.vllm import ENGINE
+from core.search.auto import Auto
 from core.search.base import Trial
 from core.search.choose import strategy
+from core.search.ofat import Ofat
 from core.search.simple import Grid, Random
 from core.search.tpe import Tpe
 from core.space import Space, build
@@ -63,10 +65,10 @@ def test_seeds_differ():
     assert first != second
 
 
-def test_auto_is_the_grid_where_the_budget_covers_it():
-    assert isinstance(strategy(*made()), Grid)
-    assert isinstance(strategy(*made(TEXT + "budget: {experiments: 5}\n")), Random)
-    assert isinstance(strategy(*made(TEXT + "strategy: random\n")), Random)
+def test_the_task_names_the_strategy():
+    assert isinstance(strategy(*made()), Auto)
+    for name, kind in {"grid": Grid, "random": Random, "ofat": Ofat, "tpe": Tpe}.items():
+        assert isinstance(strategy(*made(TEXT + f"strategy: {name}\n")), kind)
 
 
 def test_tpe_is_used_when_asked_for():

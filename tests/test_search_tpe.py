@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from core.engines.sglang import ENGINE as SGLANG
 from core.engines.vllm import ENGINE as VLLM
@@ -176,6 +177,7 @@ def test_what_was_never_judged_is_not_told():
 PARAMETERS = (
     "a: [true, false, null, 1, 0]",
     "a: [1, 2.5, auto]",
+    "a: [64, 8, 0.5, 512]",
     "a: {low: 1, high: 7}",
     "a: {low: 16, high: 4096, step: 16}",
     "a: {low: 0.5, high: 0.95, step: 0.05}",
@@ -217,3 +219,11 @@ def test_false_that_is_not_spelled_is_the_default():
     space = made("model: m/m\nengine: sglang\nparameters: {a: [true, false]}\n")
     one = axis(space, "a", space.parameters["a"])  # type: ignore[arg-type]
     assert (one.place(True), one.place(None)) == (0, 1)
+
+
+def test_a_list_of_numbers_has_an_order_and_one_with_words_has_none():
+    space = made("model: m/m\nengine: vllm\nparameters: {a: [64, 8, 512], b: [1, auto]}\n")
+    one, other = (axis(space, name, space.parameters[name]) for name in "ab")  # type: ignore[arg-type]
+    assert [one.place(value) for value in (8, 64, 512)] == [0, 1, 2]
+    assert one.distribution() == IntDistribution(0, 2)
+    assert other.distribution() == CategoricalDistribution((0, 1))

@@ -27,7 +27,7 @@ FAILURES = [
     (["--max-num-batched-tokens", "8"], 1, FailureKind.BAD_VALUE, "max_num_seqs 16"),
     (["--no-enable-chunked-prefill"], 1, FailureKind.BAD_VALUE, "max_model_len 4096"),
     (["--max-model-len", "99999"], 1, FailureKind.BAD_VALUE, "99999 is more than"),
-    (["--noise", "-1"], 1, None, ""),
+    (["--noise", "-1"], 1, FailureKind.BAD_VALUE, ""),
     (["--tensor-parallel-size", "8"], 1, FailureKind.PARALLELISM, "8 GPUs, there are 4"),
     (["--tensor-parallel-size", "3"], 1, FailureKind.PARALLELISM, "32 attention heads"),
     (["--model", "/no/such-folder"], 1, FailureKind.MODEL_MISSING, "/no/such-folder"),

@@ -63,7 +63,7 @@ async def test_it_crashes_when_more_run_than_it_bears(tmp_path: Path) -> None:
         with pytest.raises(httpx.TransportError):
             await post(server, 8, 30)
         assert server.process.wait(5) == 1
-        found = diagnose(server.log, ENGINE.signatures)
+        found = diagnose(server.log, ENGINE.signatures, ENGINE.ready)
         assert found is not None
         assert found.kind is FailureKind.ENGINE_DIED
         assert "illegal memory access" in server.log.read_text()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,6 +35,18 @@ def test_it_is_made_once_and_whole_by_however_many(tmp_path: Path) -> None:
         "tokenizer_config.json",
     }
     assert [path.name for path in tmp_path.iterdir()] == [Path(folder).name]
+
+
+def test_what_a_killed_program_left_of_it_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    (tmp_path / f".simulated-tokenizer-{ended.pid}-abcdefgh").mkdir()
+    at_work = tmp_path / f".simulated-tokenizer-{os.getppid()}-abcdefgh"
+    at_work.mkdir()
+
+    folder = ENGINE.tokenizer(TASK, tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {Path(folder).name, at_work.name}
 
 
 def test_it_loads_without_a_network_and_agrees_with_the_servers_count(

@@ -25,6 +25,7 @@ SHOWN = {
     "containers-list", "containers-one", "verdicts", "verdict-winner", "verdict-tie",
     "verdict-none", "verdict-confirming", "verdict-few", "levels", "levels-middle", "levels-below",
     "levels-plot", "levels-ttft", "tie-compared",
+    "check", "check-refused", "environment", "environment-benchmark",
 }  # fmt: skip
 CHOSEN = [picture for picture in SCREENS if picture.name in SHOWN]
 

@@ -51,8 +51,8 @@ def test_the_grid_follows_the_file() -> None:
 def test_axes_become_flags_and_one_gpu_is_the_default() -> None:
     found = space("quantization: {kvcache: [auto, fp8]}\nparallel: {tp: [4, 1]}")
     assert flags(found) == [
-        {"kv-cache-dtype": "auto"},
-        {"kv-cache-dtype": "auto", "tensor-parallel-size": 4},
+        {},
+        {"tensor-parallel-size": 4},
         {"kv-cache-dtype": "fp8"},
         {"kv-cache-dtype": "fp8", "tensor-parallel-size": 4},
     ]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.space.rules import compile_rule
-from core.values import InputError
+from core.values import InputError, Scalar
 
 NAMES = {name: name for name in ("a", "b", "a-b", "max-num-seqs", "kv.dtype")} | {
     "tp": "tensor-parallel-size"
@@ -128,3 +128,61 @@ def test_wild_rules_are_refused_or_answer(text: str, point: dict[str, object]) -
 def test_a_rule_over_a_parameter_that_is_not_set_does_not_apply() -> None:
     assert compile_rule("nope > max_num_seqs", NAMES).allows({"max-num-seqs": 1})
     assert compile_rule("max_num_batched_tokens >= a", NAMES).allows({"a": 10**9})
+
+
+# facts, and rules as conditions
+
+
+KNOWN = {"gpus": 4, "heads": 32, "context": None, "quantized": False, "tp": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed", "holds"),
+    [
+        ("a * gpus <= 8", True, True),
+        ("heads % a == 0 and gpus > 4", False, False),
+        ("a <= context", True, False),
+        ("quantized == 'awq' or a == 2", True, True),
+        ("not quantized and gpus == 4", True, True),
+        ("b > 1", True, False),
+        ("a + kv.dtype > 1", True, False),
+        ("a / (b - b) > 1", True, False),
+        ("a / 0 > 1", False, False),
+    ],
+)
+def test_rules_and_conditions_over_facts(text: str, allowed: bool, holds: bool) -> None:
+    rule = compile_rule(text, NAMES, KNOWN)
+    point: dict[str, Scalar | None] = {"a": 2, "kv.dtype": "auto"}
+    assert (rule.allows(point), rule.holds(point)) == (allowed, holds)
+
+
+def test_a_parameter_hides_a_fact_of_its_name_and_a_flag_is_not_cut() -> None:
+    named = {"context": "context", "gpu-memory-utilization": "gpu-memory-utilization"}
+    known = {"context": 5, "gpu_memory": 80.0}
+    assert not compile_rule("context > 1", named, known).allows({"context": 1})
+    rule = compile_rule("gpu-memory-utilization > 0.5", named, known)
+    assert rule.names == {"gpu-memory-utilization"}
+    with pytest.raises(InputError, match="did you mean 'gpu_memory'"):
+        compile_rule("gpu_memori > 1", named, known)
+    with pytest.raises(InputError, match=r'^parameters.x.when: "context >": not an'):
+        compile_rule("context >", named, known, place="parameters.x.when")
+
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from(["auto", "2"]))
+
+
+@given(
+    st.sampled_from(["a > b", "a + 1 == heads", "not a", "a in [1, 'auto']", "b / a > gpus"]),
+    st.fixed_dictionaries({"a": VALUES, "b": VALUES}),
+    st.fixed_dictionaries({"heads": VALUES, "gpus": VALUES}),
+)
+def test_what_holds_is_allowed(
+    text: str, point: dict[str, object], known: dict[str, object]
+) -> None:
+    rule = compile_rule(text, NAMES, known)  # type: ignore[arg-type]
+    assert rule.allows(point) >= rule.holds(point)  # type: ignore[arg-type]
+    if all(point[name] is not None for name in "ab") and None not in known.values():
+        return
+    if any(point.get(name) is None for name in rule.names):
+        assert rule.allows(point)  # type: ignore[arg-type]
+        assert not rule.holds(point)  # type: ignore[arg-type]

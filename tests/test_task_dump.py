@@ -80,7 +80,7 @@ LIMITS = st.fixed_dictionaries(
 TASKS = st.builds(
     Task,
     model=st.sampled_from(["Qwen/Qwen3-8B", "sim-8b", "/"]),
-    engine=WORDS,
+    engine=st.sampled_from(["vllm", "sglang", "simulated"]),
     name=TEXTS.map(str.strip).filter(lambda name: name.isprintable() and "/" not in name),
     tokenizer=st.sampled_from(["", "other/tokenizer"]),
     image=st.none() | TEXTS,
@@ -112,7 +112,7 @@ TASKS = st.builds(
     ),
     objective=st.sampled_from(Objective),
     slo=st.builds(Slo, LIMITS),
-    strategy=st.sampled_from(["auto", "grid", "random", "tpe"]),
+    strategy=st.sampled_from(["auto", "grid", "ofat", "random", "tpe"]),
     budget=st.builds(
         Budget,
         st.integers(1, 1000),

@@ -67,7 +67,7 @@ def problems(text: str) -> tuple[str, ...]:
         ("workload: {dataset: nope.csv}", "file /nope.csv does not exist"),
         ("objective: thruput", "did you mean 'throughput'?"),
         ("strategy: gird", "did you mean 'grid'?"),
-        ("strategy: 7x", "known: auto, grid, random, tpe"),
+        ("strategy: 7x", "known: auto, grid, ofat, random, tpe"),
         ("timeouts: {start: 0s}", "above 0"),
         ("budget: {experiments: 0}", "from 1 to"),
         ("environment: {A: null}", "expected a value, got nothing"),
@@ -93,20 +93,11 @@ def test_says_where_and_what(line: str, expected: str) -> None:
     ("line", "instead"),
     [
         ("deploy: dokcer", "did you mean 'docker'?"),
-        ("presets: [throughput]", "presets are not available yet; write the parameters out"),
-        ("parameters: {vllm: {a: 1}}", "parameters per engine are not available yet"),
-        ("parameters: {a: {low: 1, high: 2, when: b}}", "'when' is not available yet"),
-        ("image: {vllm: x}", "images per engine are not available yet"),
     ],
 )
 def test_what_comes_later_is_refused_with_what_to_write_instead(line: str, instead: str) -> None:
     (problem,) = problems(HEAD + line)
     assert instead in problem
-
-
-def test_a_list_of_engines_comes_later() -> None:
-    (problem,) = problems("model: a/b\nengine: [vllm, sglang]")
-    assert "one engine per task file" in problem
 
 
 @pytest.mark.parametrize(

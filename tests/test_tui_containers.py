@@ -23,7 +23,7 @@ from tests.container_samples import (
     WITHOUT_DOCKER,
 )
 from tests.tui_console import NARROW, WIDE, console, text, until
-from tests.tui_sample import CHAT, DETAIL, NOW, FakeSource
+from tests.tui_sample import CHAT, DETAIL, ENGINE_HAS, NOW, FakeSource
 from tui.app import AutotunerApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.containers import ContainerScreen, ContainersScreen
@@ -34,6 +34,7 @@ from tui.widgets.table import Table
 def machine(live: LiveView = LIVE) -> FakeSource:
     source = FakeSource(DETAIL)
     source.seen = live
+    source.has = replace(ENGINE_HAS, source="a container of another start")
     return source
 
 
@@ -240,3 +241,13 @@ async def test_old_figures_are_said_to_be_old(tmp_path):
 )
 def test_image_names(image, short):
     assert short_image(image) == short
+
+
+async def test_what_it_has_stands_beside_what_was_meant(tmp_path):
+    source = machine()
+    source.has = ENGINE_HAS
+    async with containers(source, tmp_path, WIDE) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: "✖ 3 variables are not as meant" in text(app))
+        assert source.looked == [(CHAT.id, 8, False)]
+        assert "meant  http://•••@proxy.example.com:3128" in text(app)

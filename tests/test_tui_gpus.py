@@ -191,7 +191,7 @@ def test_history_is_the_last_two_minutes():
     assert levels == (0.25, 0.25, 1.0, 1.0)
     assert plain([spark(levels)]) == "▃▃██"
     assert {full for _, _, full in seen.points[busy(0).uuid]} == {memory_share(busy(0))}
-    assert seen.grown(LiveView(NOW + 10, ())) is seen
+    assert seen.grown(LiveView(seen.at, ())) is seen
     later = seen.grown(LiveView(NOW + 1000, (busy(0), idle(1))))
     assert later.levels(busy(0).uuid, 3) == (None, None, 0.97)
     assert later.levels("nobody", 2) == (None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 from textual import events
@@ -21,6 +22,7 @@ from tests.form_console import (
     nobody_answers,
     opened,
     said,
+    start,
     text,
     until,
     write,
@@ -47,14 +49,14 @@ async def test_a_task_by_keys_only(tmp_path):
         await write(pilot, "sim-8b")
         await pilot.press("tab", "s", "s", "down", "down", "down")  # sglang, then simulated
         await write(pilot, "from-the-form")
-        await pilot.press("down")
+        await pilot.press("down", "down")  # past presets
         assert screen.form.current and screen.form.current.key == "parameters:0"
         assert "max-num-seqs" in text(app)
         assert "requests that are computed at once" in text(app)
         await pilot.press("tab", "ctrl+u")
         await write(pilot, "8..64 log points 3")
         await until(pilot, lambda: screen.preview.plan is not None)
-        await pilot.press("f5")
+        await start(app, pilot)
         await until(pilot, lambda: isinstance(app.screen, TaskScreen))
         task = parse(source.submitted[0], "x", tmp_path)
         assert (task.model, task.engine, task.name) == ("sim-8b", "simulated", "from-the-form")
@@ -177,7 +179,7 @@ async def test_a_row_that_cannot_be_read_is_said_under_the_row(tmp_path):
         # A hint, and no refusal: engines change.
         await pilot.press("f8")
         await until(pilot, lambda: len(screen.form.rows("parameters").fields) == 4)
-        await pilot.press("f5")
+        await start(app, pilot)
         await until(pilot, lambda: source.submitted)
         assert "block-size" not in source.submitted[0]
 
@@ -234,7 +236,8 @@ async def test_the_hub_is_asked_from_three_letters_on(tmp_path, monkeypatch):
         assert asked == ["qwe"]
 
 
-async def test_a_hub_that_is_not_there_is_said_once(tmp_path):
+async def test_a_hub_that_is_not_there_is_said_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     async with form(FakeSource(DETAIL), tmp_path) as (app, pilot, _):
         await write(pilot, "qwen")
         await until(pilot, lambda: "no search of the Hub" in text(app))
@@ -251,7 +254,7 @@ async def test_a_duplicate_loses_nothing(tmp_path):
         await until(pilot, lambda: "also" in text(app))
         assert field_text(screen, "name") == "qwen3-8b-chat-2"
         assert "rules, environment" in text(app)
-        await pilot.press("f5")
+        await start(app, pilot)
         await until(pilot, lambda: source.submitted)
         sent = source.submitted[0]
         assert sent == FULL.replace(f"name: {CHAT.name}", f"name: {CHAT.name}-2")
@@ -274,10 +277,11 @@ async def test_a_refusal_of_the_runner_leaves_the_form(tmp_path):
     source.refusal = "the runner [red] says no"
     async with form(source, tmp_path) as (app, pilot, screen):
         await write(pilot, "a/b")
-        await pilot.press("f5")
+        await start(app, pilot)
         await until(pilot, lambda: said(app))
         assert "the runner [red] says no" in said(app)[0]
-        assert app.screen is screen
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
         assert field_text(screen, "model") == "a/b"
 
 
@@ -336,3 +340,10 @@ def test_what_a_preview_says():
     said = "\n".join("".join(s.text for s in one) for one in preview_lines(Preview(plan=many), 60))
     assert "more configurations than can be counted" in said
     assert "2 by the number of GPUs" in said
+    rule = "max-num-batched-tokens >= max-num-seqs"
+    some = dataclasses.replace(
+        many, removed=((rule, 7), ("memory", 1)), sampled=20, reasons={rule: "why", "memory": "no"}
+    )
+    said = " ".join("".join(s.text for s in one) for one in preview_lines(Preview(plan=some), 99))
+    assert f"about 35 % by {rule} (why)" in said
+    assert "about 5 % by the memory of a GPU " in said + " "

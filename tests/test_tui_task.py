@@ -37,7 +37,7 @@ async def test_one_task(tmp_path, size):
         assert "#5  1 184 tok/s/GPU  seqs=256 batched=4096 kv=fp8" in screen
         assert "◌ unconfirmed +38.1 %: measured once" in screen
         assert "● running 8/30  about 1h50m left" in screen
-        assert "load ✔ 41s ▸ compile 68 % 12s ▸ capture ▸ ready ▸ benchmark" in screen
+        assert "load ✔ 41s ▸ compile 68 % 12s of ~1m35s ▸ capture ▸ ready ▸ benchmark" in screen
         assert "max-num-seqs above 256 not tried yet" in screen
         assert "9 experiments" in screen
         rows = table(app).lines

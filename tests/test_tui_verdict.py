@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.store.views import Condition, ResultPage, ResultQuery, VerdictView
-from core.values import TaskState
+from core.values import Failure, FailureKind, TaskState
 from tests import tui_trust
 from tests.tui_console import NARROW, WIDE, console, text, until
 from tests.tui_sample import CHAT, NOW, FakeSource, matching, overview_of, row
@@ -125,10 +125,10 @@ def test_the_list_says_what_came_of_each():
     grid = task_grid(tui_trust.TASKS, NOW, confirming={tui_trust.CONFIRMING.task.id})
     rows = plain(as_lines(grid, 77))[2:]
     states = ("✔ winner", "≈ tie", "○ not better", "◌ unconfirmed", "✖ none feasible",
-              "● confirming", "● running")  # fmt: skip
+              "● confirming", "● running", "‖ paused")  # fmt: skip
     for said_, shape in zip(rows, states, strict=True):
         assert shape in said_
-    assert [one.split()[-1] for one in rows] == ["–"] * 5 + ["25m", "1h50m"]
+    assert [one.split()[-1] for one in rows] == ["–"] * 5 + ["25m", "1h50m", "–"]
     # Within the noise no more digits than it is worth.
     assert "+38 " in rows[0]
     assert "+38.1" in rows[3]
@@ -283,3 +283,14 @@ def test_few_requests_and_a_late_client_show_in_the_results():
 
 def _page(rows):
     return ResultPage(tuple(rows), 0, len(rows), len(rows))
+
+
+def test_a_task_that_waits_for_a_person_says_what_to_do():
+    advice = "start it; then `autotuner-tui resume qwen3-8b-chat`"
+    failure = Failure(FailureKind.DOCKER, "Docker is not running", advice)
+    overview = overview_of(tui_trust.CONFIRMING)
+    task = replace(overview.task, state=TaskState.PAUSED, failure=failure)
+    lines = plain(head_lines(replace(overview, task=task, busy=None), NOW, 80))
+    assert len(lines) == HEIGHT
+    assert "Docker is not running" in lines[-2]
+    assert advice in lines[-1]

@@ -271,3 +271,15 @@ def test_opening_the_console_is_what_imports_textual():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_the_engine_has_a_column_where_several_are_compared():
+    assert "engine" not in [column.title for column in results().columns]
+    task = replace(DETAIL.task, engine="vllm, sglang")
+    first, *rest = DETAIL.experiments
+    mixed = replace(DETAIL, task=task, experiments=(replace(first, engine="sglang"), *rest))
+    grid = results(mixed)
+    place = [column.title for column in grid.columns].index("engine")
+    said = {row.key: text(row.cells[place]) for row in grid.rows}
+    assert said[str(first.number)] == "sglang"
+    assert {said[str(one.number)] for one in rest} == {"vllm"}

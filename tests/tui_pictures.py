@@ -18,8 +18,9 @@ from tests import tui_trust
 from tests.container_samples import HOSTILE, LIVE, NOTHING, WITHOUT_DOCKER
 from tests.gpu_samples import MACHINES, history
 from tests.tui_console import NARROW, WIDE, console, text, until
-from tests.tui_sample import CHAT, DETAIL, FakeSource
+from tests.tui_sample import CHAT, DETAIL, REFUSED, WARNED, FakeSource
 from tui.app import AutotunerApp
+from tui.asking import Checked
 
 THEMES = ("autotuner-dark", "autotuner-light")
 _SETTLES = 0.35  # seconds: longer than what is read a moment after the last key
@@ -37,10 +38,11 @@ class Picture:
     live: LiveView = NOTHING
     empty: bool = False
     verdicts: bool = False
+    checks: Checked = WARNED
 
 
 _TASK = ("2", "g", "j", "j", "j")
-_VERDICTS = ("winner", "tie", "not-better", "unconfirmed", "none", "confirming", "few")
+_VERDICTS = ("winner", "tie", "not-better", "unconfirmed", "none", "confirming", "few", "waiting")
 
 
 def _at(name: str, *keys: str) -> tuple[str, ...]:
@@ -77,6 +79,10 @@ SCREENS = (
     Picture("log-zoom", ("3", "z")),
     Picture("new", ("n",)),
     Picture("new-help", ("n", "f1")),
+    Picture("check", ("2", "K")),
+    Picture("check-refused", ("2", "K"), checks=REFUSED),
+    Picture("environment", ("2", "l", "E")),
+    Picture("environment-benchmark", ("2", "l", "E", "tab")),
     *(
         Picture(f"help-{name}", (*keys, "question_mark"))
         for name, keys in (
@@ -118,7 +124,7 @@ async def opened(
     if picture.verdicts:
         source = FakeSource(*tui_trust.DETAILS, tasks=tui_trust.TASKS)
         source.files = dict.fromkeys(source.details, tui_trust.FILE)
-    source.seen = picture.live
+    source.seen, source.checks = picture.live, picture.checks
     if picture.empty:
         source.alive = RunnerView(alive=False)
     async with console(source, home.root, size, theme=theme) as (app, pilot):

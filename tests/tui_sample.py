@@ -36,6 +36,7 @@ from core.values import (
     StartReason,
     TaskState,
 )
+from tui.asking import Checked, Environment, Found, Variable
 
 NOW = 1_800_000_000.0
 
@@ -89,6 +90,7 @@ def done(number: int, seqs: int, batched: int, score: float, ttft: float, *breac
         starts=(start(),),
         measurements=(measured(32, score * 0.8, ttft * 0.7), measured(64, score, ttft, breaches)),
         chosen=1,
+        engine="vllm",
     )
 
 
@@ -110,8 +112,9 @@ def failed(number: int) -> ExperimentView:
     }
     run = StartView(1, StartReason.SEARCH, "failed", NOW - 200, NOW - 190, failure=OOM)
     return ExperimentView(
-        number, ExperimentState.FAILED, False, flags, failure=OOM, starts=(run,), started=NOW - 200
-    )
+        number, ExperimentState.FAILED, False, flags, failure=OOM, starts=(run,),
+        started=NOW - 200, ruled_out=6, engine="vllm",
+    )  # fmt: skip
 
 
 def running(number: int) -> ExperimentView:
@@ -124,8 +127,13 @@ def running(number: int) -> ExperimentView:
         "max-num-batched-tokens": 4096,
         "kv-cache-dtype": "fp8",
     }
-    run = StartView(1, StartReason.SEARCH, "running", NOW - 54, phases=phases)
-    return ExperimentView(number, ExperimentState.STARTING, False, flags, starts=(run,))
+    run = StartView(
+        1, StartReason.SEARCH, "running", NOW - 54, phases=phases,
+        expected={Phase.LOAD: 40.0, Phase.COMPILE: 95.0},
+    )  # fmt: skip
+    return ExperimentView(
+        number, ExperimentState.STARTING, False, flags, starts=(run,), engine="vllm"
+    )
 
 
 def baseline() -> ExperimentView:
@@ -209,8 +217,8 @@ def chosen(view: ExperimentView) -> MeasurementView | None:
 
 
 def row(view: ExperimentView) -> ResultRow:
-    plain = ("number", "state", "baseline", "parameters", "score", "feasible", "failure",
-             "reason", "started", "ended")  # fmt: skip
+    plain = ("number", "engine", "state", "baseline", "parameters", "score", "feasible",
+             "failure", "reason", "started", "ended")  # fmt: skip
     return ResultRow(**{name: getattr(view, name) for name in plain}, measured=chosen(view))
 
 
@@ -247,7 +255,7 @@ def matching(detail: TaskDetail, query: ResultQuery) -> list[ResultRow]:
 
 def point(view: ExperimentView) -> Point:
     found = chosen(view)
-    plain = ("number", "state", "baseline", "parameters", "score", "feasible", "ended")
+    plain = ("number", "engine", "state", "baseline", "parameters", "score", "feasible", "ended")
     fields = {name: getattr(view, name) for name in plain}
     if found is None:
         return Point(**fields)
@@ -256,6 +264,46 @@ def point(view: ExperimentView) -> Point:
         **fields, throughput=data.throughput, per_gpu=data.throughput, ttft_p95=data.ttft.p95,
         tpot_p95=data.tpot.p95, e2e_p95=data.e2e.p95, concurrency=data.concurrency,
     )  # fmt: skip
+
+
+ENGINE_HAS = Environment(
+    "engine", "container autotuner-a1b2c3d4-8-1-9f2c", True,
+    (
+        Variable("HTTPS_PROXY", "missing", None, "http://•••@proxy.example.com:3128"),
+        Variable("HF_HOME", "different", "/root/.cache [/tmp/x] [red]", "/autotuner/hub"),
+        Variable("HF_TOKEN", "different", "•••", "•••"),
+        Variable("NO_PROXY", "same", ".example.com,localhost,127.0.0.1,::1",
+                 ".example.com,localhost,127.0.0.1,::1"),
+        Variable("PATH", "extra", "/usr/local/nvidia/bin:/usr/local/cuda/bin:/usr/bin:/bin", None),
+    ),
+)  # fmt: skip
+BENCHMARK_HAS = Environment(
+    "benchmark", "the manifest of start 1", False,
+    (Variable("ENABLE_UI", "same", "false", "false"),), "it runs no more",
+)  # fmt: skip
+
+COMMAND = "vllm serve Qwen/Qwen3-8B --port 8000 --max-model-len 8192 --seed 7"
+WARNED = Checked(
+    24, 25, (("max_num_batched_tokens >= max_num_seqs", 6),), 22_500.0, COMMAND,
+    (
+        Found("ok", "home", "/home/me/.local/state/autotuner is writable, 412 GB free"),
+        Found("ok", "flags", "12 flags, as vllm 0.32.0 prints them itself"),
+        Found("warning", "settings", "HF_HUB_OFFLINE is set: nothing is downloaded",
+              "unset HF_HUB_OFFLINE to download"),
+        Found("unknown", "hub-in-container", "the image is not here yet: nothing to ask with"),
+        Found("ok", "memory", "weights 15.3 GB and 9 KV blocks of 16 tokens fit GPU 0"),
+    ),
+)  # fmt: skip
+REFUSED = replace(
+    WARNED,
+    checks=(
+        *WARNED.checks[:-1],
+        Found("failure", "flag:max-num-seq", "--max-num-seq: vllm 0.32.0 has no such flag [red]",
+              "write max-num-seqs"),
+        Found("failure", "memory", "weights of 13.2 GB leave 9.1 GB of GPU 0: 3.4 GB too little "
+              "for one sequence of 8192 tokens", "lower max-model-len to 5300"),
+    ),
+)  # fmt: skip
 
 
 class FakeSource:
@@ -275,6 +323,10 @@ class FakeSource:
         self.revision = 1
         self.refusal: str | None = None
         self.broken: Exception | None = None
+        self.has = ENGINE_HAS
+        self.looked: list[tuple[str, int, bool]] = []
+        self.checks: Checked | AutotunerError = WARNED
+        self.checked: list[tuple[str, str | None]] = []
         self.woken = 0
         self.beats = 0
 
@@ -323,6 +375,16 @@ class FakeSource:
 
     async def command(self, task: str, number: int) -> str:
         return f"vllm serve Qwen/Qwen3-8B --number {number}"
+
+    async def environment(self, task: str, number: int, *, benchmark: bool) -> Environment:
+        self.looked.append((task, number, benchmark))
+        return BENCHMARK_HAS if benchmark else self.has
+
+    async def check(self, text: str, task: str | None = None) -> Checked:
+        self.checked.append((text, task))
+        if isinstance(self.checks, AutotunerError):
+            raise self.checks
+        return self.checks
 
     async def export(self, task: str, kind: str) -> str:
         if self.refusal:

@@ -166,5 +166,13 @@ FEW = TaskDetail(
           expected=NOW + 6600, deadline=NOW + 7200),
     (baseline(), LATE, searched()),
 )  # fmt: skip
-DETAILS = (WINNER, TIE, NOT_BETTER, UNCONFIRMED, NONE, CONFIRMING, FEW)
+WAITING = TaskDetail(
+    _task("waiting", VerdictView("unconfirmed", 0.381), state=State.PAUSED, ended=None, done=3,
+          failure=Failure(
+              FailureKind.DISK, "the disk of /home/ann/.local/state is full: 1.2 MB left",
+              "make room there; then `autotuner-tui resume waiting`",
+          )),
+    (_BASE, _OTHER, searched()),
+)  # fmt: skip
+DETAILS = (WINNER, TIE, NOT_BETTER, UNCONFIRMED, NONE, CONFIRMING, FEW, WAITING)
 TASKS = tuple(detail.task for detail in DETAILS)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from core import score
 from core.bench.looks import pooled
-from core.engines import registry
 from core.engines.boxes import Host
 from core.metrics import Request
 from core.paths import Home
@@ -18,7 +17,7 @@ from core.runner.setup import Setup
 from core.runner.trials import outcome
 from core.search.choose import strategy
 from core.settings import Settings
-from core.space import build
+from core.space import space_of
 from core.store.views import ExperimentView, MeasurementView, StartView
 from core.task import parse
 from core.values import ExperimentState, Failure, Purpose, StartReason
@@ -35,11 +34,10 @@ slo: {ttft_p95: 500ms}
 
 def setup(root: Path, text: str = TASK) -> Setup:
     task = parse(text, "t.yaml", root)
-    engine = registry.find(task.engine)
-    space = build(task, engine)
+    space = space_of(task)
     host = Host(root, root, {}, None, driver=False)
     found = strategy(task, space)
-    return Setup("t1", Home(root), task, engine, space, found, Settings({}), host, "tokenizer")
+    return Setup("t1", Home(root), task, space, found, Settings({}), host, "tokenizer")
 
 
 def timeline(
@@ -65,7 +63,12 @@ class Bench:
     def __init__(self, setup: Setup, number: int = 1, seqs: int = 8) -> None:
         self.setup = setup
         self.view = ExperimentView(
-            number, ExperimentState.BENCHMARKING, number == 0, {"max-num-seqs": seqs}, started=1.0
+            number,
+            ExperimentState.BENCHMARKING,
+            number == 0,
+            {"max-num-seqs": seqs},
+            started=1.0,
+            engine="simulated",
         )
 
     def start(self, reason: StartReason = StartReason.SEARCH, state: str = "stopped") -> Bench:
@@ -97,7 +100,8 @@ class Bench:
         task = self.setup.task
         limits: Mapping[str, float] = {str(n): v for n, v in task.slo.per_request.items()}
         data = pooled(folders, scenario, concurrency, purpose, limits, turn, failure)
-        judged = score.judge(data, task.slo, task.objective, self.setup.gpus(self.view.parameters))
+        gpus = self.setup.gpus(self.view.configuration)
+        judged = score.judge(data, task.slo, task.objective, gpus)
         view = MeasurementView(attempt, judged.feasible, judged.breaches, data)
         measurements = (*self.view.measurements, view)
         self.view = dataclasses.replace(self.view, measurements=measurements)

@@ -7,7 +7,12 @@ file that only the user can read.
 from pathlib import Path
 
 from core.settings import files
-from core.settings.children import container_environment, host_environment, warnings
+from core.settings.children import (
+    container_environment,
+    host_environment,
+    is_offline,
+    warnings,
+)
 from core.settings.secrecy import mask, masked_environment, secrets, without_secrets
 from core.settings.values import Settings, expand, references, resolve
 
@@ -16,6 +21,7 @@ __all__ = [
     "container_environment",
     "expand",
     "host_environment",
+    "is_offline",
     "mask",
     "masked_environment",
     "read",

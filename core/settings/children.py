@@ -46,11 +46,16 @@ def _with_proxies(values: Mapping[str, str], proxies: Mapping[str, str]) -> dict
     return {**found, "NO_PROXY": merged, "no_proxy": merged}
 
 
+def is_offline(settings: Settings) -> bool:
+    """Whether the Hub is switched off, in the words that huggingface_hub understands."""
+    return settings.values.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
 def warnings(settings: Settings) -> tuple[str, ...]:
     """Settings that are passed on and will surprise, one line each, without their values."""
     found: list[str] = []
     values = settings.values
-    if values.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    if is_offline(settings):
         found.append(
             "HF_HUB_OFFLINE is set: nothing is downloaded, so model and tokenizer must already "
             "be in the cache; unset it to download"

@@ -12,6 +12,9 @@ from core.settings.files import dotenv
 from core.values import InputError
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+AICONFIGURATOR = "AUTOTUNER_AICONFIGURATOR"
+"""The Python of an environment that has aiconfigurator."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -20,7 +23,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 # fmt: off
 _NAMES = frozenset((
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR",
-    "LD_LIBRARY_PATH", "LD_PRELOAD", "DOCKER_HOST", "AUTOTUNER_HOOK",
+    "LD_LIBRARY_PATH", "LD_PRELOAD", "DOCKER_HOST", "AUTOTUNER_HOOK", AICONFIGURATOR,
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
     "NO_PROXY", "no_proxy", "CONTAINER_NO_PROXY",
     *(spelled for name in PROXIES for spelled in (name, name.lower(), f"CONTAINER_{name}")),

@@ -69,7 +69,7 @@ async def killing(bench: Bench, folder: Path) -> tuple[Look, Look, Failure | Non
         served = await look(bench, server, "D(100,26)", 4, 16, 1)
         killed = await look(bench, server, "D(100,26)", 16, 64, 1)
         assert server.process.wait(10) == 1
-        return served, killed, diagnose(server.log, ENGINE.signatures)
+        return served, killed, diagnose(server.log, ENGINE.signatures, ENGINE.ready)
 
 
 @HELD
