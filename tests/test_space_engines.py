@@ -192,6 +192,9 @@ MOE = Facts(heads=32, kv_heads=4, layers=48, context=8192, experts=128, quantize
          DENSE, 1),
         ("vllm", "parallel: {tp: [1, 2, 4, 8, 16], dcp: [1, 2]}", DENSE, 6),
         ("vllm", "parallel: {tp: [1, 2, 4], dcp: [1, 2]}", Facts(), 5),
+        # What is no number of GPUs is for the check of flags to say.
+        ("vllm", "parameters: {tensor-parallel-size: 2.5}", DENSE, 1),
+        ("sglang", "parameters: {tensor-parallel-size: 2.5}", DENSE, 1),
         ("vllm", "parallel: {tp: [2], ep: [1, 2]}", DENSE, 1),
         # Its experts are on all GPUs or not spread at all: 4 and 8 are one command line.
         ("vllm", "parallel: {tp: [4], dp: [1, 2], ep: [1, 2, 4, 8]}", MOE, 4),

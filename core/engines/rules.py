@@ -51,7 +51,7 @@ VLLM = (
         _OTHER_SHAPE | {"VLLM_ALLOW_LONG_MAX_MODEL_LEN"},
     ),
     EngineRule(
-        "tp % dcp == 0",
+        "dcp == 1 or tp % dcp == 0",
         "context parallelism divides the GPUs of tp",
         frozenset({"prefill-context-parallel-size"}),
     ),
@@ -81,7 +81,7 @@ SGLANG = (
         "enable-dp-attention != true or tp % dp == 0",
         "attention's data parallelism divides the GPUs of tp",
     ),
-    EngineRule("tp % ep == 0", "expert parallelism divides the GPUs of tp"),
+    EngineRule("ep == 1 or tp % ep == 0", "expert parallelism divides the GPUs of tp"),
     EngineRule(
         "experts % ep == 0",
         "every GPU holds as many experts",
