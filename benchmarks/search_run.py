@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.search_table import World
 from core.bench.load import Step, next_step
 from core.score.level import Level
-from core.search.base import Strategy, Trial
+from core.search.base import Strategy, Suggestion, Trial
 from core.values import Configuration
 
 SCENARIO = "table"
@@ -59,25 +59,22 @@ class Play:
         self._best: Level | None = None
 
     def run(self) -> Run:
-        asking, reasons, repeats = [], ["baseline"], 0
-        configuration, loads = self._world.space.baseline, dict[str, int]()
-        while True:
-            repeats += any(one.configuration == configuration for one in self._trials)
-            self._try(configuration, loads.get(SCENARIO))
+        asking, reasons, repeats = [], list[str](), 0
+        found: Suggestion | None = Suggestion(self._world.space.baseline, "baseline")
+        while found is not None:
+            repeats += any(one.configuration == found.configuration for one in self._trials)
+            reasons.append(found.reason)
+            self._try(found)
             if self._clock >= END:
                 break
             began = time.perf_counter()
             found = self._strategy.ask(self._trials, lambda one: not self._world.known(one))
             asking.append(time.perf_counter() - began)
-            if found is None:
-                break
-            configuration, loads = found.configuration, dict(found.loads)
-            reasons.append(found.reason)
         crashes = sum(trial.failed for trial in self._trials)
         return Run(self._moments, self._trials, crashes, repeats, asking, reasons)
 
-    def _try(self, configuration: Configuration, hint: int | None) -> None:
-        cost = self._world.cost
+    def _try(self, found: Suggestion) -> None:
+        configuration, cost = found.configuration, self._world.cost
         if not self._world.starts(configuration):
             self._clock += cost.crash
             self._trials.append(
@@ -85,7 +82,7 @@ class Play:
             )
             return
         self._clock += cost.start
-        levels = self._levels(configuration, hint)
+        levels = self._levels(found)
         known = [one for one in levels if one.value is not None]
         best = _chosen(levels)
         score = best or min(known, key=lambda one: one.strain, default=None)
@@ -102,16 +99,18 @@ class Play:
             )
         )
 
-    def _levels(self, configuration: Configuration, hint: int | None) -> list[Level]:
+    def _levels(self, found: Suggestion) -> list[Level]:
         """As the runner does: from the hint, else from the load of the best so far."""
         levels: dict[int, Level] = {}
         first, floor = not self._trials, self._best.value if self._best else None
-        hint = hint or (self._best.concurrency if self._best else None)
+        configuration = found.configuration
+        hint = found.loads.get(SCENARIO) or (self._best.concurrency if self._best else None)
         failed = 0
         while failed < 2 and isinstance(
             step := next_step(
                 "auto", list(levels.values()), loads=self._world.loads,
                 floor=None if first else floor, hint=hint,
+                least=found.least,
             ),
             Step,
         ):  # fmt: skip

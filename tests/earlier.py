@@ -94,7 +94,7 @@ async def tuned(
         configuration = Configuration.of(task.engine, one.flags)
         await journal.add_experiment(
             task_id, number, configuration, baseline=number == 0, reason="tried",
-            loads={one.scenario: 8} if number else {},
+            loads={one.scenario: 8} if number else {}, least=0.1 if number else 0.0,
         )  # fmt: skip
         await _ended(journal, task, task_id, number, one)
     return task

@@ -163,6 +163,17 @@ def test_nothing_feasible_is_said() -> None:
     assert len(steps) < MOST
 
 
+def test_where_another_configuration_promises_more_the_search_is_coarser() -> None:
+    near = [ok(32, 3200, 0.97), ok(34, 3300, 1.03)]
+    assert isinstance(next_step("auto", near, least=0.02), Step)
+    assert next_step("auto", near, least=0.1) == Ended("the limit lies between 32 and 34")
+    over = [ok(16, 1600, 1.05)]
+    assert isinstance(next_step("auto", over, floor=1500.0), Step)
+    assert next_step("auto", over, floor=1500.0, least=0.25) == Ended(
+        "no load can beat the best so far (1500) by 25%, as another configuration may"
+    )
+
+
 def test_a_boundary_that_does_not_hold_at_the_second_look_is_stepped_back_from() -> None:
     levels = [ok(16, 1600, 0.6), ok(30, 3000, 1.02, looks=2), ok(33, 3300, 1.08)]
     step = next_step("auto", levels)

@@ -81,6 +81,15 @@ async def test_it_begins_where_its_own_best_load_is_expected(tmp_path: Path) -> 
     assert (first, other) == (40, 8)
 
 
+async def test_what_a_measurement_has_to_promise_is_its_strategys_to_say(tmp_path: Path) -> None:
+    bench = Bench(setup(tmp_path)).start()
+    fine = await carried_out(levels(bench), Engine(bench))
+    bench.view = dataclasses.replace(bench.view, least=0.2)
+    coarse = await carried_out(levels(bench), Engine(bench))
+    assert len(coarse) < len(fine)
+    assert all(turn == 1 for _, _, turn in coarse)
+
+
 async def test_what_was_measured_is_gone_on_with_on_the_next_start(tmp_path: Path) -> None:
     bench = Bench(setup(tmp_path, LIST)).start(state="interrupted").measured(2, 0.1)
     assert await carried_out(levels(bench), Engine(bench)) == [

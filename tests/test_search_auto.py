@@ -138,7 +138,7 @@ def test_it_ends_when_nothing_is_likely_to_gain_more_than_noise() -> None:
     values = ", ".join(map(str, range(30)))
     space = made(f"model: m/m\nengine: vllm\nparameters: {{block-size: [{values}]}}")
     history = played(auto(space), space, 30)
-    assert 12 <= len(history) < 25
+    assert 6 <= len(history) < 20
 
 
 def test_it_says_where_the_load_search_begins_and_why() -> None:
@@ -263,3 +263,12 @@ parameters:
         history.append(measured(found.configuration))
     assert {trial.configuration.engine for trial in history[2:]} == {"vllm", "sglang"}
     assert len({trial.configuration.key for trial in history}) == len(history)
+
+
+def test_measurements_have_to_promise_less_when_little_is_left_to_be_gained() -> None:
+    space = made()
+    history = played(auto(space), space, 14)
+    asked = [auto(space).ask(history[:count]) for count in range(1, len(history))]
+    least = [found.least for found in asked if found]
+    assert max(least) <= 0.25
+    assert max(least[:4]) > 0.05 > least[-1]

@@ -58,7 +58,8 @@ async def test_what_one_was_expected_to_do_is_kept(tmp_path: Path) -> None:
     home = Home(tmp_path).create()
     async with Journal.open(home.database) as journal:
         await tuned(home, journal, "t1", text("a"), TRIED)
-        assert [one.loads for one in await journal.experiments("t1")] == [{}, *[{SCENARIO: 8}] * 3]
+        kept = [(one.loads, one.least) for one in await journal.experiments("t1")]
+        assert kept == [({}, 0.0), *[({SCENARIO: 8}, 0.1)] * 3]
 
 
 async def test_five_hundred_are_read_once(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def next_step(
     hint: int | None = None,
     early_stop: bool = False,
     loads: Sequence[int] | None = None,
+    least: float = 0.0,
 ) -> Step | Ended:
     """The next measurement of one scenario, or why it is done.
 
@@ -37,7 +38,9 @@ def next_step(
     load that is feasible is best (latency objectives). `floor`: the value to beat; the search
     ends when no load can. `hint`: where the boundary of an earlier configuration was.
     `early_stop` ends a list after two breaches in a row. `loads`: the only loads that can be
-    measured, for tables; None: any from 1 to 1024. A list ignores `floor` and `hint`.
+    measured, for tables; None: any from 1 to 1024. `least`: what one more measurement has to
+    promise, relative to the best so far; a search for the lowest load takes no heed of it, and a
+    list of neither `floor`, `hint` nor that.
     """
     levels = sorted(history, key=lambda level: level.concurrency)
     if asked != "auto":
@@ -45,8 +48,10 @@ def next_step(
     left = MOST - sum(level.looks for level in levels)
     if left < 1:
         return Ended(f"{MOST} measurements are made")
-    search = lowest_step if lowest else peak_step
-    return search(Space.of(levels, loads), left, floor=floor, hint=hint)
+    space = Space.of(levels, loads)
+    if lowest:
+        return lowest_step(space, left, floor=floor, hint=hint)
+    return peak_step(space, left, floor=floor, hint=hint, least=least)
 
 
 def _listed(asked: tuple[int, ...], levels: Sequence[Level], *, early_stop: bool) -> Step | Ended:

@@ -18,16 +18,19 @@ _CLEAR = 0.85  # a load strained less is feasible beyond the noise, which is 10 
 _NEAR = 1.04  # a load strained more is a breach beyond the noise of a mean
 
 
-def peak_step(space: Space, left: int, *, floor: float | None, hint: int | None) -> Step | Ended:
-    """`left`: measurements that may still be made, at least 1."""
+def peak_step(
+    space: Space, left: int, *, floor: float | None, hint: int | None, least: float = 0.0
+) -> Step | Ended:
+    """`left`: measurements that may still be made, at least 1. `least`: see `next_step`."""
     if not space.levels:
         reason = "where the limit was for an earlier configuration" if hint else "a middle load"
         first = space.nearest(hint or FIRST)
         return Step(first, reason) if first else Ended("there is no load to measure")
-    if floor is not None and bound(space) <= floor:
-        return Ended(f"no load can beat the best so far ({floor:.4g})")
-    best, again = _best(space), _doubtful(space)
-    step = relief(space) if not any(map(meets, space.levels)) else _promising(space, best)
+    if floor is not None and bound(space) <= floor * (1 + least):
+        return Ended(f"no load can beat the best so far ({floor:.4g}){_by(least)}")
+    worth = max(WORTH, 1 + least)
+    best, again = _best(space), _doubtful(space) if worth == WORTH else None
+    step = relief(space) if not any(map(meets, space.levels)) else _promising(space, best, worth)
     if step and (left > 1 or again is None):
         return step
     if again:
@@ -40,11 +43,15 @@ def _best(space: Space) -> Level | None:
     return max(feasible, key=lambda one: one.value or 0.0, default=None)
 
 
-def _promising(space: Space, best: Level | None) -> Step | None:
+def _by(least: float) -> str:
+    return f" by {least:.0%}, as another configuration may" if least >= 0.005 else ""
+
+
+def _promising(space: Space, best: Level | None, worth: float) -> Step | None:
     found: Proposal | None = max(
         proposals(space, best), key=lambda proposal: proposal.gain, default=None
     )
-    if found is None or found.gain <= WORTH:
+    if found is None or found.gain <= worth:
         return None
     return Step(found.concurrency, found.reason)
 

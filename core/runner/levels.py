@@ -43,6 +43,7 @@ class Levels:
         self._incumbent = incumbent
         # What a strategy expects of this configuration tells more than what another one had.
         self._hints = {**incumbent.loads, **experiment.loads}
+        self._least = experiment.least
         self._pausing = pausing
         self._judged: dict[str, list[Judged]] = {s: [] for s in self._task.workload.scenarios}
         since = experiment.started or 0.0
@@ -95,6 +96,7 @@ class Levels:
             floor=self._floor(scenario),
             hint=self._hints.get(scenario),
             early_stop=self._task.workload.early_stop,
+            least=self._least,
         )
 
     def _floor(self, scenario: str) -> float | None:

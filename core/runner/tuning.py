@@ -294,6 +294,7 @@ class Tuning:
         if await self._journal.has_open(self.task_id) or not await self._journal.add_experiment(
             self.task_id, number, suggestion.configuration,
             baseline=number == 0, reason=suggestion.reason, loads=suggestion.loads,
+            least=suggestion.least,
         ):  # fmt: skip
             raise _Overtaken
         return number

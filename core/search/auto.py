@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from core.search.base import Barred, Suggestion, Trial, nothing
@@ -39,8 +40,10 @@ _PONDERED = 150  # candidates that are thought about in full
 _HOPELESS = 0.15  # the chance of a start below which it is not tried
 _DARING = 1.25  # a model of few measurements thinks too well of itself
 _WORTH = 0.02  # a gain that is more than noise
-_UNLIKELY = 0.02
-_FEWEST = 12  # experiments, before it is believed that nothing is left to be gained
+_UNLIKELY = 0.1  # so few configurations, each counted by its chance of such a gain, end it
+_FEWEST = 6  # experiments, before it is believed that nothing is left to be gained
+_PATIENCE = 2.0  # how much better than a measurement is the time that another start takes
+_BRIEF, _BRIEFEST = 0.1, 0.25  # what a measurement has to promise: at first, and at most
 
 
 @dataclass(frozen=True)
@@ -92,20 +95,23 @@ class Auto:
         expected = model.expect(points, best, rng, _DARING)
         hope = np.where(chance < _HOPELESS, 0.0, chance)
         likely = np.mean(expected.gain > _WORTH, axis=1) * hope
-        if best is not None and len(history) >= _FEWEST and likely.max() < _UNLIKELY:
+        if best is not None and len(history) >= _FEWEST and likely.sum() < _UNLIKELY:
             return None
         seconds = expected_seconds(self.space.parts, history, found, chance)
+        gains = expected.gain.mean(axis=1)
         # Twice the chance: the models of what crashes learn little from it.
-        worth = expected.gain.mean(axis=1) * hope**2 / seconds
+        worth = gains * hope**2 / seconds
         place = int(np.argmax(worth if worth.max() > 0 else chance))
         loads = {name: int(own[place]) for name, own in expected.loads.items()}
-        gain = float(expected.gain[place].mean()) if best is not None else None
+        gain = float(gains[place]) if best is not None else None
+        others = np.delete(gains * hope / seconds, place)
+        least = _least(float(others.max(initial=0.0)), history) if best is not None else _BRIEF
         source = self.prior.source if self.prior and len(history) <= _SPREAD else None
         reason = explained(
             found[place], history, gain, float(chance[place]), source,
             minimize=self.minimize,
         )  # fmt: skip
-        return Suggestion(found[place], reason, {} if self.loads else loads)
+        return Suggestion(found[place], reason, {} if self.loads else loads, least)
 
     def _spread(
         self, found: Sequence[Configuration], points: Encoded, history: Sequence[Trial],
@@ -120,7 +126,8 @@ class Auto:
         far = apart.sum(axis=0) + (1 - same).sum(axis=0)
         nearest = far.min(axis=1) if history else np.ones(len(some))
         place = int(some[int(np.argmax(nearest * chance[some]))])
-        return Suggestion(found[place], spread(found[place], history, minimize=self.minimize))
+        reason = spread(found[place], history, minimize=self.minimize)
+        return Suggestion(found[place], reason, least=_BRIEF)
 
     @cached_property
     def _features(self) -> Features:
@@ -157,3 +164,10 @@ class Auto:
         sign = -1 if self.minimize else 1
         scores = [one.score for one in history if one.feasible and one.score is not None]
         return max((signed(sign * score) for score in scores), default=None)
+
+
+def _least(rate: float, history: Sequence[Trial]) -> float:
+    """What one more measurement has to promise, where the next configuration gains at `rate`
+    (relative, by the second)."""
+    measured = [trial.measuring for trial in history if trial.measuring is not None]
+    return min(_PATIENCE * rate * fmean(measured), _BRIEFEST) if measured else _BRIEF

@@ -43,12 +43,15 @@ def rank(trial: Trial | None, *, minimize: bool) -> tuple[int, float]:
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """The next configuration and, in one line, why. `loads`: where each scenario's search for
-    its best load should begin; a scenario that is not there begins at the best so far.
+    its best load should begin; a scenario that is not there begins at the best so far. `least`:
+    what one more measurement has to promise, relative to the best so far; where it is less, the
+    time is better spent on another configuration.
     """
 
     configuration: Configuration
     reason: str
     loads: Mapping[str, int] = field(default_factory=dict)
+    least: float = 0.0
 
 
 Barred = Callable[[Configuration], bool]

@@ -125,10 +125,10 @@ class Journal(Requests):
 
     async def add_experiment(
         self, task: str, number: int, configuration: Configuration, *, baseline: bool, reason: str,
-        loads: Mapping[str, int] | None = None,
+        loads: Mapping[str, int] | None = None, least: float = 0.0,
     ) -> bool:  # fmt: skip
         """Write an experiment down before it is tried; `loads`: where the search for the best
-        load of a scenario begins.
+        load of a scenario begins; `least`: what each of its measurements has to promise.
 
         False, with nothing written, when another took its number: `number` tells how many
         there were when this configuration was chosen.
@@ -137,8 +137,9 @@ class Journal(Requests):
             if await next_number(db, task) != number:
                 return False
             await experiment(
-                db, task, number, configuration, reason, baseline=baseline, loads=loads
-            )
+                db, task, number, configuration, reason,
+                baseline=baseline, loads=loads, least=least,
+            )  # fmt: skip
             await update(db, "tasks", {"id": task}, {"note": reason})
         return True
 

@@ -238,7 +238,7 @@ def _experiment(
     row: Row, starts: tuple[StartView, ...], measured: tuple[MeasurementView, ...],
     ruled_out: int | None,
 ) -> ExperimentView:  # fmt: skip
-    plain = ("number", "engine", "score", "reason", "started", "ended", "chosen")
+    plain = ("number", "engine", "score", "reason", "started", "ended", "chosen", "least")
     return ExperimentView(
         **{name: row[name] for name in plain},
         state=ExperimentState(row["state"]),

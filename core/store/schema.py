@@ -46,6 +46,7 @@ CREATE TABLE experiments (
     engine TEXT NOT NULL, parameters TEXT NOT NULL, baseline INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', score REAL, feasible INTEGER,
     chosen INTEGER, failure TEXT, started REAL, ended REAL, confirmed TEXT, loads TEXT,
+    least REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (task, number), UNIQUE (task, key)
 );
 CREATE TABLE starts (
@@ -99,7 +100,10 @@ INSERT INTO measurements ({_OLD}) SELECT {_OLD} FROM measurements_1;
 DROP TABLE measurements_1;
 """,
     _RULED_OUT,
-    "ALTER TABLE experiments ADD COLUMN loads TEXT;",
+    """
+ALTER TABLE experiments ADD COLUMN loads TEXT;
+ALTER TABLE experiments ADD COLUMN least REAL NOT NULL DEFAULT 0;
+""",
 )
 
 

@@ -150,9 +150,9 @@ class ExperimentView:
     """One configuration of a task with everything measured on it.
 
     `score` is in the objective's unit, None for a failure. `chosen` indexes the measurement
-    that gave the score. `loads`: where its strategy expects the best load of a scenario.
-    `ruled_out`: how many others share its fate and are not started; None
-    when they are too many to count.
+    that gave the score. `loads`: where its strategy expects the best load of a scenario,
+    `least`: what one more measurement has to promise. `ruled_out`: how many others share its
+    fate and are not started; None when they are too many to count.
     """
 
     number: int
@@ -172,6 +172,7 @@ class ExperimentView:
     ruled_out: int | None = 0
     engine: str = ""
     loads: Mapping[str, int] = field(default_factory=dict)
+    least: float = 0.0
 
     @property
     def configuration(self) -> Configuration:

@@ -166,13 +166,14 @@ async def experiment(
     *,
     baseline: bool,
     loads: Mapping[str, int] | None = None,
+    least: float = 0.0,
 ) -> None:
     """A new experiment and its event."""
     fields = {
         "task": task, "number": number, "key": configuration.key,
         "engine": configuration.engine, "parameters": json.dumps(configuration.parameters),
         "baseline": baseline, "state": ExperimentState.PENDING, "reason": reason,
-        "loads": json.dumps(dict(loads)) if loads else None,
+        "loads": json.dumps(dict(loads)) if loads else None, "least": least,
     }  # fmt: skip
     await insert(db, "experiments", fields)
     await event(db, "experiment.pending", task, number, configuration.parameters)
