@@ -38,9 +38,10 @@ _SPREAD = 3  # experiments, the baseline included, that only spread out
 _COMPARED = 8  # candidates for each of them
 _PONDERED = 150  # candidates that are thought about in full
 _HOPELESS = 0.15  # the chance of a start below which it is not tried
+_CAREFUL, _MOST_CAREFUL = 0.05, 0.7  # by how much each crash raises that, and up to what
 _DARING = 1.25  # a model of few measurements thinks too well of itself
 _WORTH = 0.02  # a gain that is more than noise
-_UNLIKELY = 0.1  # so few configurations, each counted by its chance of such a gain, end it
+_UNLIKELY = 1.5  # of such gains to be expected, by the experiments there were: fewer end it
 _FEWEST = 6  # experiments, before it is believed that nothing is left to be gained
 _PATIENCE = 2.0  # how much better than a measurement is the time that another start takes
 _BRIEF, _BRIEFEST = 0.1, 0.25  # what a measurement has to promise: at first, and at most
@@ -93,9 +94,11 @@ class Auto:
         near = model.promising(points, _PONDERED)
         found, points, chance = [found[at] for at in near], points.rows(near), chance[near]
         expected = model.expect(points, best, rng, _DARING)
-        hope = np.where(chance < _HOPELESS, 0.0, chance)
+        hope = np.where(chance < _hopeless(history), 0.0, chance)
         likely = np.mean(expected.gain > _WORTH, axis=1) * hope
-        if best is not None and len(history) >= _FEWEST and likely.sum() < _UNLIKELY:
+        # One more makes everything take longer by its part of what there was.
+        enough = likely.sum() * len(history) < _UNLIKELY
+        if best is not None and len(history) >= _FEWEST and enough:
             return None
         seconds = expected_seconds(self.space.parts, history, found, chance)
         gains = expected.gain.mean(axis=1)
@@ -164,6 +167,12 @@ class Auto:
         sign = -1 if self.minimize else 1
         scores = [one.score for one in history if one.feasible and one.score is not None]
         return max((signed(sign * score) for score in scores), default=None)
+
+
+def _hopeless(history: Sequence[Trial]) -> float:
+    """Whoever crashed often is careful: what crashes next teaches less and costs as much."""
+    crashes = sum(trial.failed for trial in history)
+    return min(_HOPELESS + _CAREFUL * crashes, _MOST_CAREFUL)
 
 
 def _least(rate: float, history: Sequence[Trial]) -> float:
