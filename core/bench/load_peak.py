@@ -15,6 +15,7 @@ WORTH = 1.03
 """What a load must promise to be measured, relative to the best so far. Bisecting to within
 5 % leaves 2 % for the noise of the bounds."""
 _CLEAR = 0.85  # a load strained less is feasible beyond the noise, which is 10 % on a p99
+_LUCKY = 0.95  # a load strained less is feasible beyond the noise of a mean
 _NEAR = 1.04  # a load strained more is a breach beyond the noise of a mean
 
 
@@ -29,7 +30,10 @@ def peak_step(
     if floor is not None and bound(space) <= floor * (1 + least):
         return Ended(f"no load can beat the best so far ({floor:.4g}){_by(least)}")
     worth = max(WORTH, 1 + least)
-    best, again = _best(space), _doubtful(space) if worth == WORTH else None
+    best = _best(space)
+    again = _doubtful(space)
+    if again and worth > WORTH and not _leading(again, best, floor):
+        again = None
     step = relief(space) if not any(map(meets, space.levels)) else _promising(space, best, worth)
     if step and (left > 1 or again is None):
         return step
@@ -41,6 +45,12 @@ def peak_step(
 def _best(space: Space) -> Level | None:
     feasible = (one for one in space.levels if one.feasible)
     return max(feasible, key=lambda one: one.value or 0.0, default=None)
+
+
+def _leading(again: Level, best: Level | None, floor: float | None) -> bool:
+    """What all others are about to be held against, and met its limits by chance perhaps."""
+    better = floor is None or (again.value or 0.0) > floor
+    return again is best and better and again.strain >= _LUCKY
 
 
 def _by(least: float) -> str:

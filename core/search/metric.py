@@ -79,7 +79,7 @@ class Metric:
         center, share = float(loads.mean()), 0.0
         if before is not None:
             expected = before.at(points, loads)
-            share = _share(expected, values)
+            share = _share(expected, values, loads)
             values = values - share * expected
         return cls(fit(points, loads - center, values, noise=noise, rng=rng), center, before, share)
 
@@ -122,8 +122,20 @@ class Metric:
         return mean
 
 
-def _share(expected: Array, values: Array) -> float:
-    """How much of an expectation holds: linear regression that begins at all of it."""
-    off, found = expected - expected.mean(), values - values.mean()
+def _share(expected: Array, values: Array, loads: Array) -> float:
+    """How much of an expectation holds: linear regression that begins at all of it.
+
+    That more load takes longer is no proof: only what it tells of configurations counts.
+    """
+    off, found = _without_trend(expected, loads), _without_trend(values, loads)
     weight = 1 / _DOUBT**2
     return float((off @ found / _APART**2 + weight) / (off @ off / _APART**2 + weight))
+
+
+def _without_trend(values: Array, loads: Array) -> Array:
+    """What a straight line over the logarithm of the load leaves."""
+    import numpy as np
+
+    trend = np.column_stack([np.ones_like(loads), loads])
+    found: Array = values - trend @ np.linalg.lstsq(trend, values, rcond=None)[0]
+    return found

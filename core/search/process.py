@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _STEPS = 12
 _LEARNT_FROM = 80  # more measurements hardly change the parameters, and cost their cube
+_ROOM = 5.0  # standard deviations from what is expected of a parameter
 _JITTER = 1e-8
 
 
@@ -65,9 +66,11 @@ def fit(
     objective = _Objective(
         shape, gaps(part, part), loads[chosen], values[chosen] - center, *shape.prior(noise)
     )
+    room = _ROOM * objective.spread
     found = minimize(
-        objective, objective.expected, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS}
-    )
+        objective, objective.expected, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS},
+        bounds=np.column_stack([objective.expected - room, objective.expected + room]),
+    )  # fmt: skip
     theta = found.x if np.all(np.isfinite(found.x)) else objective.expected
     return conditioned(shape, theta, points, loads, values, center)
 
