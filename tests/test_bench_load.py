@@ -164,9 +164,14 @@ def test_nothing_feasible_is_said() -> None:
 
 
 def test_where_another_configuration_promises_more_the_search_is_coarser() -> None:
-    near = [ok(32, 3200, 0.97), ok(34, 3300, 1.03)]
+    near = [ok(32, 3200, 0.92), ok(36, 3500, 1.03)]
     assert isinstance(next_step("auto", near, least=0.02), Step)
-    assert next_step("auto", near, least=0.1) == Ended("the limit lies between 32 and 34")
+    assert next_step("auto", near, least=0.25) == Ended("the limit lies between 32 and 36")
+    # What would be the new best by luck is looked at again all the same.
+    lucky = [ok(32, 3200, 0.98), ok(36, 3500, 1.2)]
+    again = next_step("auto", lucky, floor=2500.0, least=0.25)
+    assert isinstance(again, Step) and (again.concurrency, again.again) == (32, True)
+    assert isinstance(next_step("auto", lucky, floor=3300.0, least=0.25), Ended)
     over = [ok(16, 1600, 1.05)]
     assert isinstance(next_step("auto", over, floor=1500.0), Step)
     assert next_step("auto", over, floor=1500.0, least=0.25) == Ended(

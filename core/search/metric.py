@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _DOUBT = 0.5  # standard deviation of how much of an expectation holds, which is 1 at first
+_KNOWN = 0.3  # of what flags do, where all of an expectation holds
 _APART = 0.3  # and of what it does not tell, in logarithms
 
 
@@ -76,12 +77,14 @@ class Metric:
         rng: np.random.Generator, before: Metric | None = None,
     ) -> Metric:  # fmt: skip
         points, loads = frame.points(seen)
-        center, share = float(loads.mean()), 0.0
+        center, share, scale = float(loads.mean()), 0.0, 1.0
         if before is not None:
             expected = before.at(points, loads)
             share = _share(expected, values, loads)
             values = values - share * expected
-        return cls(fit(points, loads - center, values, noise=noise, rng=rng), center, before, share)
+            scale -= _KNOWN * min(max(share, 0.0), 1.0)
+        process = fit(points, loads - center, values, noise=noise, rng=rng, scale=scale)
+        return cls(process, center, before, share)
 
     def at(self, points: Encoded, loads: Array) -> Array:
         """What is expected of n points, each at its own load (its logarithm)."""

@@ -51,9 +51,12 @@ class Process:
 
 
 def fit(
-    points: Encoded, loads: Array, values: Array, *, noise: float, rng: np.random.Generator
-) -> Process:
-    """The most probable process given its values (n). `noise` is what to expect of one."""
+    points: Encoded, loads: Array, values: Array, *, noise: float, rng: np.random.Generator,
+    scale: float = 1.0,
+) -> Process:  # fmt: skip
+    """The most probable process given its values (n). `noise` is what to expect of one, `scale`
+    how much flags are expected to do, relative to what they do when nothing is known.
+    """
     import numpy as np
     from scipy.optimize import minimize
 
@@ -64,7 +67,7 @@ def fit(
         chosen = np.sort(rng.choice(chosen, _LEARNT_FROM, replace=False))
     part = points.rows(chosen)
     objective = _Objective(
-        shape, gaps(part, part), loads[chosen], values[chosen] - center, *shape.prior(noise)
+        shape, gaps(part, part), loads[chosen], values[chosen] - center, *shape.prior(noise, scale)
     )
     room = _ROOM * objective.spread
     found = minimize(
