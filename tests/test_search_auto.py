@@ -183,7 +183,7 @@ def test_two_scenarios_are_as_good_as_the_worse() -> None:
     assert set(found.loads) == {"s", "t"}
 
 
-def test_a_prior_says_what_comes_first_and_may_be_wrong() -> None:
+def test_a_prior_says_what_comes_first() -> None:
     space = made()
     every = [measured(one, (8, 16, 48)) for one in space.grid()]
     best = max(worth(one) for one in space.grid())
@@ -191,16 +191,25 @@ def test_a_prior_says_what_comes_first_and_may_be_wrong() -> None:
     assert helped is not None
     assert worth(helped.configuration) >= 0.9 * best
     assert "first by an earlier task" in helped.reason
-    turned = []
-    for trial in every:
-        levels = [
-            dataclasses.replace(
-                one, value=1e4 / (one.value or 1), strains={"ttft_p95": 1 / one.strain}
+
+
+@pytest.mark.parametrize("only_of_configurations", [False, True])
+def test_a_prior_that_tells_the_contrary_is_soon_let_go(only_of_configurations: bool) -> None:
+    """Also where it is right in that more load takes longer."""
+    space, turned = made(), []
+    for trial in (measured(one, (8, 16, 48)) for one in space.grid()):
+        levels = []
+        for one in trial.levels["s"]:
+            value, strain = (100 * one.concurrency**0.7, one.concurrency / 60)
+            if not only_of_configurations:
+                value, strain = 100.0, 1.0
+            strains = {"ttft_p95": strain**2 / one.strain}
+            levels.append(
+                dataclasses.replace(one, value=value**2 / (one.value or 1), strains=strains)
             )
-            for one in trial.levels["s"]
-        ]
         turned.append(dataclasses.replace(trial, levels={"s": levels}))
-    history = played(auto(space, prior=Prior(turned, "nonsense")), space, 20)
+    history = played(auto(space, prior=Prior(turned, "nonsense")), space, 12)
+    best = max(worth(one) for one in space.grid())
     assert max(worth(trial.configuration) for trial in history) >= 0.95 * best
 
 

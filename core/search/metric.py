@@ -63,7 +63,7 @@ class Metric:
     """`process` models what is left when `share` of what was expected `before` is taken away.
 
     So knowledge of another model or GPU counts as much as it proves right: it may even turn out
-    to say the contrary.
+    to say the contrary. The more of it holds, the less are flags expected to do besides.
     """
 
     process: Process
