@@ -17,6 +17,7 @@ from core.search.cost import expected_seconds
 from core.search.explain import explained
 from core.search.features import Encoded
 from core.search.kernel import Alike, Shape, covariance, gaps, own
+from core.search.metric import _share
 from core.search.prior import Prior
 from core.search.process import _Objective, fit
 from core.space import Space, build, space_of
@@ -211,6 +212,15 @@ def test_a_prior_that_tells_the_contrary_is_soon_let_go(only_of_configurations: 
     history = played(auto(space, prior=Prior(turned, "nonsense")), space, 12)
     best = max(worth(one) for one in space.grid())
     assert max(worth(trial.configuration) for trial in history) >= 0.95 * best
+
+
+def test_how_much_of_a_prior_holds_is_not_a_matter_of_the_load() -> None:
+    loads = np.log(np.tile([8.0, 16.0, 64.0], 4))
+    effects = np.repeat([-0.6, -0.2, 0.3, 0.5], 3)
+    assert _share(loads + effects, 1.1 * loads + 0.9 * effects, loads) == pytest.approx(
+        0.9, abs=0.1
+    )
+    assert _share(loads + effects, loads - effects, loads) < -0.5
 
 
 def test_the_gradient_is_that_of_the_objective() -> None:
