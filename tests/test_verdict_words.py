@@ -109,6 +109,7 @@ def test_the_closest_is_named_with_each_limit_it_misses():
         ((-0.018, 0.031), 0),  # may be nothing at all
         ((-0.004, 0.005), 1),
         ((0.1, float("inf")), 0),
+        ((0.1, 1e307), 0),
     ],
 )
 def test_no_more_digits_than_the_interval_is_worth(interval, worth):

@@ -91,7 +91,7 @@ def decimals(view: VerdictView) -> int:
     Of what was measured once, or may be nothing at all, tenths of a per cent are noise; and so
     they are where the interval is wider than ten per cent each way.
     """
-    if view.interval is None or not all(map(math.isfinite, view.interval)):
+    if view.interval is None or not all(map(_sayable, view.interval)):
         return 0
     low, high = view.interval
     half = (high - low) / 2
@@ -134,7 +134,7 @@ def _better(view: VerdictView) -> str:
 def _certainty(view: VerdictView, *, repeats: bool = True) -> str:
     """` (95 % interval +35.0 to +41.2 %, 3 repeats each)`, as far as it is known."""
     known = []
-    if view.interval is not None and all(map(math.isfinite, view.interval)):
+    if view.interval is not None and all(map(_sayable, view.interval)):
         low, high = (signed(end, decimals(view)) for end in view.interval)
         known.append(f"{view.confidence * 100:g} % interval {low} to {high} %")
     if repeats and view.repeats:
@@ -149,4 +149,9 @@ def _names(numbers: Iterable[int]) -> str:
 
 
 def _known(delta: float | None) -> bool:
-    return delta is not None and math.isfinite(delta)
+    return delta is not None and _sayable(delta)
+
+
+def _sayable(share: float) -> bool:
+    """As per cent, too."""
+    return math.isfinite(share * 100)
