@@ -109,8 +109,7 @@ class Play:
         while failed < 2 and isinstance(
             step := next_step(
                 "auto", list(levels.values()), loads=self._world.loads,
-                floor=None if first else floor, hint=hint,
-                least=found.least,
+                floor=None if first else floor, hint=hint, least=found.least,
             ),
             Step,
         ):  # fmt: skip

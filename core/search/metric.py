@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _DOUBT = 0.5  # standard deviation of how much of an expectation holds, which is 1 at first
-_KNOWN = 0.3  # of what flags do, where all of an expectation holds
 _APART = 0.3  # and of what it does not tell, in logarithms
+_KNOWN = 0.3  # less of what flags do is left to be learnt, where all of it holds
 
 
 @dataclass(frozen=True, slots=True)
