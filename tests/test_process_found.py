@@ -98,7 +98,7 @@ async def test_its_end_is_seen_at_once_and_how_it_ended_is_presumed(log: Path):
     os.kill(process.pid, signal.SIGKILL)
     began = time.monotonic()
     assert await waiting == process.exit_code == -signal.SIGKILL
-    assert time.monotonic() - began < 0.15
+    assert time.monotonic() - began < 1.0
     assert process.fault is None
     assert process.presumed is not None
     assert process.presumed.transient
@@ -129,7 +129,7 @@ async def test_it_is_stopped_as_a_child_is(log: Path, code: str, killed: bool):
     began = time.monotonic()
     stopped = await process.stop(0.5)
     assert (stopped.killed, stopped.left) == (killed, ())
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10
     assert labelled(LABEL) == []
     assert process.exit_code is not None
     assert (process.fault, process.presumed) == (None, None)

@@ -68,7 +68,9 @@ async def test_five_hundred_are_read_once(tmp_path: Path) -> None:
     found = replace(setup(tmp_path, home.task_file(task).read_text("utf-8")), id=task)
     async with Journal.open(home.database) as journal, Reader.open(home) as reader:
         known, views = Trials(reader), await journal.experiments(task)
+        began = time.perf_counter()
         first = await known.of(found, views)
+        whole = time.perf_counter() - began
         big_journal.add_finished(home, task, 6)
         views = await journal.experiments(task)
         began = time.perf_counter()
@@ -77,4 +79,4 @@ async def test_five_hundred_are_read_once(tmp_path: Path) -> None:
     assert second[:500] == first
     assert len(second) == 501
     assert sum(len(own) for one in second for own in one.levels.values()) > 2000
-    assert took < 0.05
+    assert took < whole / 5
