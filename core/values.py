@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 Scalar = bool | int | float | str
 """A flag's value as written in a task file."""
@@ -152,7 +153,7 @@ class InputError(AutotunerError):
     """Bad input: exit status 2."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, order=True)
 class Configuration:
     """One point of the space: an engine and the flags it is given.
 
@@ -173,7 +174,7 @@ class Configuration:
     def parameters(self) -> dict[str, Scalar]:
         return dict(self.flags)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A short stable identity: equal for equal command lines, so 8 and "8" are the same."""
         words = [[n, v if isinstance(v, bool) else str(v)] for n, v in self.flags]

@@ -42,10 +42,11 @@ def expected_seconds(
         kind, needed = _kind(engine, trial.configuration, compiled)
         took.setdefault(kind, []).append(trial.starting)
         compiled.add(needed)
-    starts = [_likely(took, _kind(engines[one.engine], one, compiled)[0]) for one in found]
+    kinds = [_kind(engines[one.engine], one, compiled)[0] for one in found]
+    likely = {kind: _likely(took, kind) for kind in set(kinds)}
     crashes = [trial.starting for trial in history if trial.failed and trial.starting is not None]
     measured = [trial.measuring for trial in history if trial.measuring is not None]
-    start = np.array(starts)
+    start = np.array([likely[kind] for kind in kinds])
     crash = fmean(crashes) if crashes else _FAILS_AT * start
     measuring = _MEASUREMENTS * (fmean(measured) if measured else _MEASURING)
     seconds: NDArray[np.float64] = chance * (start + measuring) + (1 - chance) * crash
@@ -55,8 +56,7 @@ def expected_seconds(
 def _kind(
     engine: Engine, configuration: Configuration, compiled: set[tuple[object, ...]]
 ) -> tuple[_Kind, tuple[object, ...]]:
-    given = configuration.parameters
-    needed = (engine.name, *((name, given.get(name)) for name in sorted(engine.compiles)))
+    needed = (engine.name, *(flag for flag in configuration.flags if flag[0] in engine.compiles))
     return (engine.gpus(configuration), needed in compiled), needed
 
 

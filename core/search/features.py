@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from core.space import Space
@@ -101,7 +102,8 @@ def _numbers(flag: str, values: Sequence[Scalar | None]) -> Numbers | None:
     return Numbers(flag, low, high, low > 0 and high / low >= _BY_RATIO)
 
 
-def _code(value: object) -> int:
+@lru_cache(1024, typed=True)  # True and 1 differ
+def _code(value: Scalar | None) -> int:
     """The same in every process, unlike a hash."""
     text = f"{type(value).__name__} {value}"
     return int.from_bytes(text.encode()[-7:], "big") ^ len(text) << 48 ^ sum(text.encode()) << 40

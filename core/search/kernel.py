@@ -85,12 +85,11 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """How alike n configurations are to m others: by each flag (f, n, m), with its derivative
-    by that flag's parameter; and what follows: the sum over flags and their product.
+    """How alike n configurations are to m others: by each flag (f, n, m); and what follows: the
+    sum over flags and their product.
     """
 
     each: Array
-    moved: Array
     total: Array
     product: Array
 
@@ -100,13 +99,12 @@ class Alike:
 
         numbers, kinds = gaps
         lengths = np.exp(theta[: shape.numbers])[:, None, None]
-        near, near_moved = _matern(numbers, lengths)
-        same, same_moved = _kinds(kinds, theta[shape.numbers : shape.flags][:, None, None])
-        each = np.concatenate([near, same])
+        logits = theta[shape.numbers : shape.flags][:, None, None]
+        each = np.concatenate([_matern(numbers, lengths), _kinds(kinds, logits)])
         product = each[0].copy() if len(each) else np.ones(numbers.shape[1:])
         for one in each[1:]:
             product *= one
-        return cls(each, np.concatenate([near_moved, same_moved]), each.sum(axis=0), product)
+        return cls(each, each.sum(axis=0), product)
 
     def pairs(self) -> Array:
         """The mean over all pairs of flags of the product of their two."""
@@ -131,7 +129,7 @@ def covariance(shape: Shape, theta: Array, alike: Alike, at: Array, there: Array
     """Without noise, between points (n) and (m) of configuration and load."""
     rest = Rest.of(shape, theta)
     lever = at[:, None] * there[None, :]
-    load, _ = _matern(abs(at[:, None] - there[None, :]), rest.length)
+    load = _matern(abs(at[:, None] - there[None, :]), rest.length)
     found = _of_flags(shape, theta, rest, alike) + SLOPE**2 * lever + rest.load * load
     found += rest.whole * alike.product * load
     found += rest.slope / max(shape.flags, 1) * lever * alike.total
@@ -142,7 +140,7 @@ def crossed(shape: Shape, theta: Array, alike: Alike, at: Array, there: Array) -
     """Between each of n configurations at each of l loads, and points (m): (n, l, m)."""
     rest = Rest.of(shape, theta)
     lever = at[:, None] * there[None, :]
-    load, _ = _matern(abs(at[:, None] - there[None, :]), rest.length)
+    load = _matern(abs(at[:, None] - there[None, :]), rest.length)
     found = (rest.whole * load)[None] * alike.product[:, None, :]
     found += (rest.slope / max(shape.flags, 1) * lever)[None] * alike.total[:, None, :]
     found += _of_flags(shape, theta, rest, alike)[:, None, :]
@@ -156,13 +154,15 @@ def own(shape: Shape, theta: Array, at: Array) -> Array:
 
     rest, f = Rest.of(shape, theta), shape.flags
     lever = at[:, None] * at[None, :]
-    load, _ = _matern(abs(at[:, None] - at[None, :]), rest.length)
+    load = _matern(abs(at[:, None] - at[None, :]), rest.length)
     plain = rest.level + np.exp(2 * theta[f : 2 * f]).sum() + rest.pair * (f > 1)
     found: Array = plain + (rest.load + rest.whole) * load + (SLOPE**2 + rest.slope) * lever
     return found
 
 
-def slopes(shape: Shape, theta: Array, alike: Alike, at: Array, weight: Array) -> Array:
+def slopes(
+    shape: Shape, theta: Array, alike: Alike, gaps: tuple[Array, Array], at: Array, weight: Array
+) -> Array:
     """The sum of `weight` (n, n) times the derivative of the covariance of n points by each
     parameter but the noise.
     """
@@ -171,12 +171,17 @@ def slopes(shape: Shape, theta: Array, alike: Alike, at: Array, weight: Array) -
     rest, f = Rest.of(shape, theta), shape.flags
     by_flag = np.exp(2 * theta[f : 2 * f])
     lever = at[:, None] * at[None, :]
-    load, load_moved = _matern(abs(at[:, None] - at[None, :]), rest.length)
+    apart = abs(at[:, None] - at[None, :])
+    load, load_moved = _matern(apart, rest.length), _matern_moved(apart, rest.length)
     found = np.zeros(shape.size - 1)
     common = weight * (rest.slope / max(f, 1) * lever + rest.pair / _pairs(f) * alike.total)
     whole = weight * rest.whole * alike.product * load
+    numbers, kinds = gaps
+    lengths = np.exp(theta[: shape.numbers])[:, None, None]
+    logits = theta[shape.numbers : f][:, None, None]
+    every = np.concatenate([_matern_moved(numbers, lengths), _kinds_moved(kinds, logits)])
     for place in range(f):
-        each, moved = alike.each[place], alike.moved[place]
+        each, moved = alike.each[place], every[place]
         inner = common + weight * (by_flag[place] - rest.pair / _pairs(f) * each)
         inner += whole / np.maximum(each, 1e-12)
         found[place] = np.vdot(inner, moved)
@@ -202,20 +207,37 @@ def _pairs(flags: int) -> int:
     return max(flags * (flags - 1) // 2, 1)
 
 
-def _matern(apart: Array, length: Array | float) -> tuple[Array, Array]:
-    """Matérn 5/2 (Rasmussen and Williams, Gaussian Processes, 2006, equation 4.17), and its
-    derivative by the logarithm of the length."""
+def _matern(apart: Array, length: Array | float) -> Array:
+    """Matérn 5/2 (Rasmussen and Williams, Gaussian Processes, 2006, equation 4.17)."""
     import numpy as np
 
     far = np.sqrt(5.0) * apart / length
-    decay = np.exp(-far)
-    return (1 + far + far**2 / 3) * decay, far**2 * (1 + far) / 3 * decay
+    found: Array = (1 + far + far**2 / 3) * np.exp(-far)
+    return found
 
 
-def _kinds(same: Array, logit: Array) -> tuple[Array, Array]:
-    """1 for the same, a likeness between 0 and 1 for others; and its derivative."""
+def _matern_moved(apart: Array, length: Array | float) -> Array:
+    """Its derivative by the logarithm of the length."""
+    import numpy as np
+
+    far = np.sqrt(5.0) * apart / length
+    found: Array = far**2 * (1 + far) / 3 * np.exp(-far)
+    return found
+
+
+def _kinds(same: Array, logit: Array) -> Array:
+    """1 for the same, a likeness between 0 and 1 for others."""
     import numpy as np
 
     likeness = 1 / (1 + np.exp(-logit))
-    found = likeness + (1 - likeness) * same
-    return found, likeness * (1 - likeness) * (1 - same)
+    found: Array = likeness + (1 - likeness) * same
+    return found
+
+
+def _kinds_moved(same: Array, logit: Array) -> Array:
+    """Its derivative by the logit."""
+    import numpy as np
+
+    likeness = 1 / (1 + np.exp(-logit))
+    found: Array = likeness * (1 - likeness) * (1 - same)
+    return found

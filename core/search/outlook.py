@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NOISE = 0.04  # of a measurement, in logarithms, before any is known
 _DRAWS = 128
-_MOST = 160  # measurements that a model is made of
+_MOST = 128  # measurements that a model is made of
 _LEAST = 1e-3  # a limit that is used up less than this is as good as not used
 _YES = 0.7  # stands for what is true or false where a logarithm is modelled
 _UNCLEAR = 0.2  # noise of that

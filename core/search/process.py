@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _STEPS = 12
-_LEARNT_FROM = 80  # more measurements hardly change the parameters, and cost their cube
+_LEARNT_FROM = 64  # more measurements hardly change the parameters, and cost their cube
 _ROOM = 5.0  # standard deviations from what is expected of a parameter
 _JITTER = 1e-8
 
@@ -115,7 +115,7 @@ class _Objective:
         inverse = cho_solve((root, True), np.eye(len(root)), check_finite=False)
         weight = inverse - np.outer(weights, weights)
         slope = np.empty_like(theta)
-        slope[:-1] = 0.5 * slopes(self.shape, theta, alike, self.loads, weight)
+        slope[:-1] = 0.5 * slopes(self.shape, theta, alike, self.gaps, self.loads, weight)
         slope[-1] = np.exp(2 * theta[-1]) * np.trace(weight)
         return float(value), slope + off / self.spread
 

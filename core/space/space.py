@@ -178,8 +178,8 @@ class Space:
         """Values of parameters that give `configuration`, as far as there are any."""
         given = configuration.parameters
         found: dict[str, Scalar | None] = {flag: given.get(flag) for flag in self.parameters}
-        for flag, values in self._grid:
-            said = [one for one in values if _same(self.said(flag, one), given.get(flag))]
+        for flag, every in self._said:
+            said = [value for value, passed in every if _same(passed, given.get(flag))]
             if said:
                 fits = (one for one in said if self.allows({**found, flag: one}))
                 found[flag] = said[0] if len(said) == 1 else next(fits, said[0])
@@ -206,6 +206,16 @@ class Space:
     @cached_property
     def _grid(self) -> tuple[tuple[str, tuple[Scalar | None, ...]], ...]:
         return tuple((name, grid_values(one)) for name, one in self.parameters.items())
+
+    @cached_property
+    def _said(
+        self,
+    ) -> tuple[tuple[str, tuple[tuple[Scalar | None, Scalar | None], ...]], ...]:
+        """Of each parameter its values, each with what a configuration has for it."""
+        return tuple(
+            (flag, tuple((value, self.said(flag, value)) for value in values))
+            for flag, values in self._grid
+        )
 
     def _removed(
         self, points: Iterator[Point], seen: Counter[tuple[str, ...]] | None = None
