@@ -188,10 +188,30 @@ def test_a_prior_says_what_comes_first() -> None:
     space = made()
     every = [measured(one, (8, 16, 48)) for one in space.grid()]
     best = max(worth(one) for one in space.grid())
-    helped = auto(space, prior=Prior(every, "an earlier task")).ask([measured(space.baseline)])
-    assert helped is not None
-    assert worth(helped.configuration) >= 0.9 * best
-    assert "first by an earlier task" in helped.reason
+    strategy, history = (
+        auto(space, prior=Prior(every, "an earlier task")),
+        [measured(space.baseline)],
+    )
+    told = strategy.ask(history)
+    assert told is not None
+    assert worth(told.configuration) == best
+    assert told.loads == {"s": 48}
+    assert told.reason.endswith("the best of an earlier task")
+    modelled = strategy.ask([*history, measured(told.configuration)])
+    assert modelled is not None
+    assert worth(modelled.configuration) >= 0.8 * best
+    assert "first by an earlier task" in modelled.reason
+
+
+def test_what_never_started_elsewhere_may_start_here() -> None:
+    """As where another GPU lacks a data type."""
+    space = made()
+    lacking = [one for one in space.grid() if one.parameters.get("kv-cache-dtype") == "fp8"]
+    known = [measured(one) for one in space.grid() if one not in lacking]
+    prior = Prior([*known, *map(crashed, lacking)], "another GPU")
+    assert prior.starts() == known
+    one = crashed(known[0].configuration)
+    assert Prior([*known[1:], one], "this GPU").starts() == [*known[1:], one]
 
 
 @pytest.mark.parametrize("only_of_configurations", [False, True])

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from core.search.base import Barred, Suggestion, Trial, nothing
 from core.search.candidates import candidates
 from core.search.cost import expected_seconds
-from core.search.explain import explained, spread
+from core.search.explain import explained, spread, told
 from core.search.features import Encoded, Features
 from core.search.kernel import gaps
 from core.search.outlook import Outlook, outlook, signed
-from core.search.prior import Prior
+from core.search.prior import Prior, best_loads
 from core.search.startable import Startable
 from core.space import Spaces
 from core.values import Configuration
@@ -72,6 +72,8 @@ class Auto:
         )  # fmt: skip
         if not found:
             return None
+        if len(history) <= len(self.space.parts) and (first := self._told(found, history)):
+            return first
         points = self._features.encode(found)
         chance = Startable.of(self._features, history, self._before_start).chance(points)
         if len(history) < _SPREAD and self.prior is None:
@@ -83,6 +85,19 @@ class Auto:
         if model is None:
             return self._spread(found, points, history, chance, rng)
         return self._chosen(model, found, points, history, chance, rng)
+
+    def _told(self, found: Sequence[Configuration], history: Sequence[Trial]) -> Suggestion | None:
+        """The best elsewhere, before anything is modelled: it is among the best here, too, more
+        often than what a model of a baseline expects.
+        """
+        if self.prior is None:
+            return None
+        best = self.prior.best({one.key for one in found}, minimize=self.minimize)
+        if best is None:
+            return None
+        loads = {} if self.loads else best_loads(best)
+        reason = told(best.configuration, history, self.prior.source, minimize=self.minimize)
+        return Suggestion(best.configuration, reason, loads, _BRIEF)
 
     def _chosen(
         self, model: Outlook, found: Sequence[Configuration], points: Encoded,
@@ -149,7 +164,7 @@ class Auto:
 
     @cached_property
     def _before_start(self) -> Startable | None:
-        return Startable.of(self._features, self.prior.trials) if self.prior else None
+        return Startable.of(self._features, self.prior.starts()) if self.prior else None
 
     def _ladder(self, history: Sequence[Trial]) -> Sequence[int]:
         """Nothing is known far above what was measured, and a load too high can end an engine."""

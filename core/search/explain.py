@@ -32,6 +32,12 @@ def explained(
     return f"{_described(configuration, history, minimize)}; {', '.join(notes)}"
 
 
+def told(
+    configuration: Configuration, history: Sequence[Trial], source: str, *, minimize: bool
+) -> str:
+    return f"{_described(configuration, history, minimize)}; the best of {source}"
+
+
 def spread(configuration: Configuration, history: Sequence[Trial], *, minimize: bool) -> str:
     return f"far from what was tried: {_described(configuration, history, minimize)}"
 

@@ -44,15 +44,14 @@ class Shape:
     def size(self) -> int:
         return 2 * self.flags + 7
 
-    def prior(self, noise: float, scale: float = 1.0) -> tuple[Array, Array]:
-        """Mean and standard deviation of each parameter: normal. `scale`: of what flags do."""
+    def prior(self, noise: float) -> tuple[Array, Array]:
+        """Mean and standard deviation of each parameter: normal."""
         import numpy as np
 
-        flags = (scale * _PAIR, scale * _ALL, scale * _SLOPED)
-        rest = (_LOAD_LENGTH, _LOAD, *flags, _LEVEL, noise)
+        rest = (_LOAD_LENGTH, _LOAD, _PAIR, _ALL, _SLOPED, _LEVEL, noise)
         mean = np.concatenate([
             np.full(self.numbers, np.log(_LENGTH)), np.zeros(self.kinds),
-            np.full(self.flags, np.log(scale * _FLAG)), np.log(rest),
+            np.full(self.flags, np.log(_FLAG)), np.log(rest),
         ])  # fmt: skip
         spread = np.concatenate([
             np.full(self.numbers, 0.6), np.full(self.kinds, 0.5),

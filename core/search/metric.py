@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _DOUBT = 0.5  # standard deviation of how much of an expectation holds, which is 1 at first
 _APART = 0.3  # and of what it does not tell, in logarithms
-_KNOWN = 0.3  # less of what flags do is left to be learnt, where all of it holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Metric:
     """`process` models what is left when `share` of what was expected `before` is taken away.
 
     So knowledge of another model or GPU counts as much as it proves right: it may even turn out
-    to say the contrary. The more of it holds, the less are flags expected to do besides.
+    to say the contrary.
     """
 
     process: Process
@@ -77,13 +76,12 @@ class Metric:
         rng: np.random.Generator, before: Metric | None = None,
     ) -> Metric:  # fmt: skip
         points, loads = frame.points(seen)
-        center, share, scale = float(loads.mean()), 0.0, 1.0
+        center, share = float(loads.mean()), 0.0
         if before is not None:
             expected = before.at(points, loads)
             share = _share(expected, values, loads)
             values = values - share * expected
-            scale -= _KNOWN * min(max(share, 0.0), 1.0)
-        process = fit(points, loads - center, values, noise=noise, rng=rng, scale=scale)
+        process = fit(points, loads - center, values, noise=noise, rng=rng)
         return cls(process, center, before, share)
 
     def at(self, points: Encoded, loads: Array) -> Array:

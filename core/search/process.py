@@ -51,12 +51,9 @@ class Process:
 
 
 def fit(
-    points: Encoded, loads: Array, values: Array, *, noise: float, rng: np.random.Generator,
-    scale: float = 1.0,
-) -> Process:  # fmt: skip
-    """The most probable process given its values (n). `noise` is what to expect of one, `scale`
-    how much flags are expected to do, relative to what they do when nothing is known.
-    """
+    points: Encoded, loads: Array, values: Array, *, noise: float, rng: np.random.Generator
+) -> Process:
+    """The most probable process given its values (n). `noise` is what to expect of one."""
     import numpy as np
     from scipy.optimize import minimize
 
@@ -67,7 +64,7 @@ def fit(
         chosen = np.sort(rng.choice(chosen, _LEARNT_FROM, replace=False))
     part = points.rows(chosen)
     objective = _Objective(
-        shape, gaps(part, part), loads[chosen], values[chosen] - center, *shape.prior(noise, scale)
+        shape, gaps(part, part), loads[chosen], values[chosen] - center, *shape.prior(noise)
     )
     room = _ROOM * objective.spread
     found = minimize(
