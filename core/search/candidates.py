@@ -12,7 +12,7 @@ from core.task import Range
 from core.values import Configuration, InputError
 
 _WHOLE = 1500  # a space with no more is looked at whole
-_DRAWN = 400
+_DRAWN = 300
 _AROUND = 6  # of the best trials, whose neighbours are looked at
 _NEAR = 12  # values of a number that are its neighbours
 

@@ -89,7 +89,7 @@ class Metric:
         import numpy as np
 
         every, place = np.unique(loads, return_inverse=True)
-        mean, _ = self.process.predict(points, every - self.center)
+        mean = self.process.means(points, every - self.center)
         found: Array = mean[np.arange(len(loads)), place]
         if self.before is not None:
             found = found + self.share * self.before.at(points, loads)
@@ -119,8 +119,7 @@ class Metric:
 
     def means(self, points: Encoded, loads: Array) -> Array:
         """(configurations, loads)."""
-        mean, _ = self.process.predict(points, loads - self.center)
-        return mean
+        return self.process.means(points, loads - self.center)
 
 
 def _share(expected: Array, values: Array, loads: Array) -> float:

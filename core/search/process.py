@@ -35,19 +35,28 @@ class Process:
     root: Array
     weights: Array
 
+    def means(self, points: Encoded, loads: Array) -> Array:
+        """(configurations, loads)."""
+        found: Array = self._cross(points, loads) @ self.weights + self.mean
+        return found
+
     def predict(self, points: Encoded, loads: Array) -> tuple[Array, Array]:
         """Mean (configurations, loads) and covariance (configurations, loads, loads)."""
         import numpy as np
         from scipy.linalg import solve_triangular
 
         count, width = len(points.numbers), len(loads)
-        alike = Alike.of(self.shape, self.theta, gaps(points, self.points))
-        cross = crossed(self.shape, self.theta, alike, loads, self.loads)
+        cross = self._cross(points, loads)
         mean = cross @ self.weights + self.mean
         flat = cross.reshape(count * width, -1).T
         part = solve_triangular(self.root, flat, lower=True, check_finite=False)
         part = np.ascontiguousarray(part.reshape(-1, count, width).transpose(1, 2, 0))
         return mean, own(self.shape, self.theta, loads) - part @ part.transpose(0, 2, 1)
+
+    def _cross(self, points: Encoded, loads: Array) -> Array:
+        """The covariance with what was seen (configurations, loads, n)."""
+        alike = Alike.of(self.shape, self.theta, gaps(points, self.points))
+        return crossed(self.shape, self.theta, alike, loads, self.loads)
 
 
 def fit(
