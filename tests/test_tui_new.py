@@ -239,7 +239,7 @@ async def test_the_hub_is_asked_from_three_letters_on(tmp_path, monkeypatch):
 async def test_a_hub_that_is_not_there_is_said_once(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     async with form(FakeSource(DETAIL), tmp_path) as (app, pilot, _):
-        await write(pilot, "qwen")
+        await write(pilot, "qwe")
         await until(pilot, lambda: "no search of the Hub" in text(app))
         await write(pilot, "3")
         await pilot.pause(0.2)
