@@ -188,10 +188,8 @@ def test_a_prior_says_what_comes_first() -> None:
     space = made()
     every = [measured(one, (8, 16, 48)) for one in space.grid()]
     best = max(worth(one) for one in space.grid())
-    strategy, history = (
-        auto(space, prior=Prior(every, "an earlier task")),
-        [measured(space.baseline)],
-    )
+    strategy = auto(space, prior=Prior(every, "an earlier task"))
+    history = [measured(space.baseline)]
     told = strategy.ask(history)
     assert told is not None
     assert worth(told.configuration) == best
